@@ -1,0 +1,1 @@
+"""Versions of the store's schema and of the contract schema `analytics`."""

@@ -1,0 +1,195 @@
+"""Batches: planned from what the store lacks, leased to workers, swept when a worker dies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import sqlalchemy as sa
+
+from store.connection import driver
+from store.runs import Run
+
+#: A batch whose worker stops this often without finishing is set aside with its error.
+MAX_TRIES = 5
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One unit of work: a problem and an index range, to draw or (with a verifier) to judge."""
+
+    batch_id: int
+    run_id: int
+    problem_id: int
+    verifier_id: int | None
+    attempt: int
+    first_index: int
+    end_index: int
+    tries: int
+
+    @property
+    def indexes(self) -> range:
+        return range(self.first_index, self.end_index)
+
+
+@dataclass(frozen=True)
+class ReadyQueue:
+    """How many batches wait for one queue's workers, and whether none was taken lately.
+
+    `model_name` is None for the queue of everything that judges; `key` is the model's id, or 0 for that queue.
+    """
+
+    key: int
+    model_name: str | None
+    ready: int
+    quiet: bool
+
+
+@cache
+def _sql(name: str) -> str:
+    return files("store").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+
+
+def _execute(connection: sa.Connection, query: str, values: Any) -> Any:
+    # The queries are ours, from the package; every value is a bound parameter.
+    return driver(connection).execute(query.encode(), values)
+
+
+def set_failed_aside(connection: sa.Connection, run: Run) -> None:
+    """Close the failed batches of a run, errors kept, so that planning finds their work missing again."""
+    _execute(
+        connection, "UPDATE store.batches SET state = 'cancelled' WHERE run_id = %s AND state = 'failed'", [run.run_id]
+    )
+
+
+def plan_generation(connection: sa.Connection, run: Run, size: int) -> list[int]:
+    """Batches for every sample the run lacks; their ids, in the order to work them off."""
+    _one_planner(connection, run.run_id)
+    rows = _execute(connection, _sql("plan_generation"), {"run_id": run.run_id, "size": size})
+    return [row[0] for row in rows]
+
+
+def plan_verification(connection: sa.Connection, run: Run, verifier_id: int, size: int) -> list[int]:
+    """Batches for every stored sample that lacks a decided verdict of the verifier; their ids."""
+    _one_planner(connection, run.run_id)
+    values = {"run_id": run.run_id, "verifier_id": verifier_id, "size": size}
+    return [row[0] for row in _execute(connection, _sql("plan_verification"), values)]
+
+
+def _one_planner(connection: sa.Connection, run_id: int) -> None:
+    # Two planners of one run would both find the same samples missing: the second waits and finds them planned.
+    connection.execute(sa.text("SELECT pg_advisory_xact_lock(727275, :run)"), {"run": run_id})
+
+
+def follow_with_verification(connection: sa.Connection, batch: Batch) -> list[int]:
+    """After a batch was drawn: one judging batch for each of the run's verifiers."""
+    query = """
+        INSERT INTO store.batches (run_id, problem_id, verifier_id, first_index, end_index)
+        SELECT %(run_id)s, %(problem_id)s, v.verifier_id, %(first)s, %(end)s
+        FROM store.run_verifiers AS v
+        WHERE v.run_id = %(run_id)s AND NOT EXISTS (
+            SELECT 1 FROM store.batches AS b
+            WHERE b.run_id = %(run_id)s AND b.problem_id = %(problem_id)s AND b.verifier_id = v.verifier_id
+            AND b.first_index <= %(first)s AND b.end_index >= %(end)s AND b.state <> 'cancelled'
+        )
+        RETURNING batch_id
+    """
+    values = {
+        "run_id": batch.run_id,
+        "problem_id": batch.problem_id,
+        "first": batch.first_index,
+        "end": batch.end_index,
+    }
+    return [row[0] for row in _execute(connection, query, values)]
+
+
+def claim(connection: sa.Connection, batch_id: int, worker: str, lease_seconds: float) -> Batch | None:
+    """Take a batch; None when it is done, held by another worker, or its run is paused or cancelled."""
+    values = {"batch_id": batch_id, "worker": worker, "lease_seconds": lease_seconds}
+    row = _execute(connection, _sql("claim_batch"), values).fetchone()
+    return Batch(*row) if row else None
+
+
+def extend_leases(connection: sa.Connection, batch_ids: Sequence[int], worker: str, lease_seconds: float) -> None:
+    """Say that the worker still holds these batches."""
+    query = """
+        UPDATE store.batches SET lease_until = now() + make_interval(secs => %(lease)s)
+        WHERE batch_id = ANY(%(ids)s) AND state = 'leased' AND leased_by = %(worker)s
+    """
+    _execute(connection, query, {"ids": list(batch_ids), "worker": worker, "lease": lease_seconds})
+
+
+def hand_back(connection: sa.Connection, batch: Batch, error: str, final: bool = False) -> bool:
+    """Give a batch back after an error; returns whether it was set aside as failed instead."""
+    failed = final or batch.tries >= MAX_TRIES
+    query = """
+        UPDATE store.batches SET state = %(state)s, error = %(error)s, leased_by = NULL, lease_until = NULL,
+               enqueued_at = NULL
+        WHERE batch_id = %(id)s AND state = 'leased' AND tries = %(tries)s
+    """
+    values = {"state": "failed" if failed else "ready", "error": error, "id": batch.batch_id, "tries": batch.tries}
+    _execute(connection, query, values)
+    return failed
+
+
+def mark_enqueued(connection: sa.Connection, batch_ids: Sequence[int]) -> None:
+    """Remember that messages for these batches were sent."""
+    _execute(connection, "UPDATE store.batches SET enqueued_at = now() WHERE batch_id = ANY(%s)", [list(batch_ids)])
+
+
+def mark_done(connection: sa.Connection, rows_by_batch: dict[int, int]) -> None:
+    """Close batches whose rows are written in this very transaction."""
+    query = """
+        UPDATE store.batches AS b
+        SET state = 'done', row_count = coalesce(b.row_count, 0) + d.rows, error = NULL, leased_by = NULL,
+            lease_until = NULL, done_at = coalesce(b.done_at, clock_timestamp())
+        FROM unnest(%(ids)s::bigint[], %(rows)s::integer[]) AS d (batch_id, rows)
+        WHERE b.batch_id = d.batch_id
+    """
+    _execute(connection, query, {"ids": list(rows_by_batch), "rows": list(rows_by_batch.values())})
+
+
+def sweep_expired(connection: sa.Connection) -> int:
+    """Take back batches whose lease ended; how many there were."""
+    return int(_execute(connection, _sql("sweep_expired"), {"max_tries": MAX_TRIES}).rowcount)
+
+
+def ready_queues(connection: sa.Connection, patience: float) -> list[ReadyQueue]:
+    """For each queue with waiting batches: how many, and whether none was taken for `patience` seconds."""
+    query = """
+        SELECT CASE WHEN b.verifier_id IS NULL THEN r.model_id ELSE 0 END AS queue_key,
+               min(m.name) FILTER (WHERE b.verifier_id IS NULL),
+               count(*) FILTER (WHERE b.state = 'ready'),
+               coalesce(max(b.leased_at) < now() - make_interval(secs => %(patience)s), true)
+        FROM store.batches AS b
+        JOIN store.runs AS r ON r.run_id = b.run_id
+        JOIN store.models AS m ON m.model_id = r.model_id
+        WHERE r.state = 'open' AND (b.state = 'ready' OR b.leased_at > now() - make_interval(secs => %(patience)s * 2))
+        GROUP BY queue_key
+        HAVING count(*) FILTER (WHERE b.state = 'ready') > 0
+    """
+    return [ReadyQueue(*row) for row in _execute(connection, query, {"patience": patience})]
+
+
+def lost_batches(connection: sa.Connection, quiet: Sequence[ReadyQueue], patience: float) -> list[int]:
+    """Ready batches whose message is gone and must be sent again; `quiet` queues have fewer messages than batches."""
+    values = {
+        "patience": patience,
+        "quiet_keys": [queue.key for queue in quiet],
+    }
+    return [row[0] for row in _execute(connection, _sql("lost_batches"), values)]
+
+
+def queue_keys(connection: sa.Connection, batch_ids: Sequence[int]) -> dict[int, str | None]:
+    """For each batch the name of the model whose workers draw it, or None when it is to be judged."""
+    query = """
+        SELECT b.batch_id, CASE WHEN b.verifier_id IS NULL THEN m.name END
+        FROM store.batches AS b
+        JOIN store.runs AS r ON r.run_id = b.run_id
+        JOIN store.models AS m ON m.model_id = r.model_id
+        WHERE b.batch_id = ANY(%s)
+    """
+    return dict(_execute(connection, query, [list(batch_ids)]).fetchall())

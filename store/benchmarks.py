@@ -1,0 +1,107 @@
+"""Benchmarks: import, versions, lookup."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from store.benchmark_formats import ProblemRecord, read_problems
+from store.connection import transaction
+from store.errors import PassatkError
+from store.fingerprint import combined, fingerprint
+from store.tables import benchmarks, problems
+
+
+class BenchmarkUnknown(PassatkError):
+    """No such benchmark."""
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A stored benchmark; `name@version` names it exactly."""
+
+    benchmark_id: int
+    name: str
+    version: int
+    problem_count: int
+    format: str
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}@{self.version}"
+
+
+def import_benchmark(path: Path, name: str, format_name: str) -> tuple[Benchmark, bool]:
+    """Store a file's problems; returns the benchmark and whether anything was new. All or nothing."""
+    records = read_problems(path, format_name)
+    content_hash = combined(fingerprint(asdict(record)) for record in records)
+    with transaction() as connection:
+        # Two imports of one name at once would both count the versions: the second waits.
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(name))))
+        known = connection.execute(
+            _select().where(benchmarks.c.name == name, benchmarks.c.content_hash == content_hash)
+        ).one_or_none()
+        if known is not None:
+            return Benchmark(*known), False
+        return _insert(connection, records, name, format_name, content_hash, path), True
+
+
+def _select() -> sa.Select[int, str, int, int, str]:
+    columns = benchmarks.c
+    return sa.select(columns.benchmark_id, columns.name, columns.version, columns.problem_count, columns.format)
+
+
+def _insert(
+    connection: sa.Connection,
+    records: list[ProblemRecord],
+    name: str,
+    format_name: str,
+    content_hash: str,
+    path: Path,
+) -> Benchmark:
+    version = connection.scalar(
+        sa.select(sa.func.coalesce(sa.func.max(benchmarks.c.version), 0) + 1).where(benchmarks.c.name == name)
+    )
+    row = connection.execute(
+        sa.insert(benchmarks)
+        .values(
+            name=name,
+            version=version,
+            content_hash=content_hash,
+            format=format_name,
+            source=str(path),
+            problem_count=len(records),
+        )
+        .returning(*_select().selected_columns)
+    ).one()
+    rows = [
+        {"benchmark_id": row.benchmark_id, "position": position, **asdict(record)}
+        for position, record in enumerate(records)
+    ]
+    connection.execute(sa.insert(problems), rows)
+    return Benchmark(*row)
+
+
+def find_benchmark(connection: sa.Connection, label: str) -> Benchmark:
+    """The benchmark called `name` (its newest version) or `name@version`."""
+    name, _, version = label.partition("@")
+    query = _select().where(benchmarks.c.name == name).order_by(benchmarks.c.version.desc()).limit(1)
+    if version:
+        query = query.where(benchmarks.c.version == (int(version) if version.isdigit() else -1))
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        names = connection.scalars(sa.select(benchmarks.c.name).distinct().order_by(benchmarks.c.name)).all()
+        raise BenchmarkUnknown(
+            f'No benchmark "{label}"; '
+            + (f"there are: {', '.join(names)}." if names else "import one with `passatk benchmark import`.")
+        )
+    return Benchmark(*row)
+
+
+def list_benchmarks() -> list[Benchmark]:
+    """Every benchmark, by name and version."""
+    with transaction() as connection:
+        rows = connection.execute(_select().order_by(benchmarks.c.name, benchmarks.c.version))
+        return [Benchmark(*row) for row in rows]

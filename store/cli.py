@@ -1,0 +1,202 @@
+"""Commands of the store: `passatk store`, `benchmark`, `price`, `samples`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import click
+
+from store import benchmark_formats, embedded, sample_formats, schema
+from store.benchmarks import import_benchmark, list_benchmarks
+from store.connection import database_url, reader_url, transaction
+from store.errors import PassatkError
+from store.model_registry import list_prices, set_price
+from store.sample_import import SampleFile, import_samples
+from store.settings import StoreSettings
+
+#: The stop words of the HumanEval study that the paper builds on.
+HUMANEVAL_STOP_WORDS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
+
+
+def ready() -> None:
+    """Make sure the store answers and has this code's tables."""
+    settings = StoreSettings.from_environment()
+    schema.ensure(embedded=settings.database_url is None)
+
+
+@click.group()
+def store() -> None:
+    """Start, stop and look at the store."""
+
+
+@store.command()
+def up() -> None:
+    """Start the embedded server (or reach the given one) and bring its tables up to date."""
+    revision = schema.upgrade()
+    click.echo(f"The store is up at {database_url()} (schema revision {revision}).")
+
+
+@store.command()
+def down() -> None:
+    """Stop the embedded server."""
+    settings = StoreSettings.from_environment()
+    if settings.database_url is not None:
+        raise PassatkError("PASSATK_DATABASE_URL names a server of your own; stop it where it was started.")
+    stopped = embedded.stop(settings.home)
+    click.echo("The embedded server is stopped." if stopped else "The embedded server was not running.")
+
+
+@store.command()
+def status() -> None:
+    """Say where the store is and what it holds. Starts nothing."""
+    settings = StoreSettings.from_environment()
+    if settings.database_url is None and not embedded.is_running(settings.home):
+        made = "is stopped" if embedded.exists(settings.home) else "was never started"
+        raise PassatkError(f"The embedded store in {settings.home} {made}: start it with `passatk store up`.")
+    schema.check_reachable()
+    click.echo(f"store     {database_url(settings)}")
+    click.echo(f"revision  {schema.current_revision() or 'none'} (this passatk needs {schema.head_revision()})")
+    with transaction() as connection:
+        for table in ("benchmarks", "runs", "samples", "verdicts"):
+            count = connection.exec_driver_sql(f"SELECT count(*) FROM store.{table}").scalar_one()  # noqa: S608
+            click.echo(f"{table:<10}{count:,}")
+
+
+@store.command()
+@click.option("--reader", is_flag=True, help="The role that reads schema analytics and nothing else.")
+def url(reader: bool) -> None:
+    """Print the store's address, for psql and other clients."""
+    click.echo(reader_url() if reader else database_url())
+
+
+@store.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def psql(arguments: tuple[str, ...]) -> None:
+    """Open the embedded server's own psql as the read-only role; arguments are psql's."""
+    ready()
+    program = str(embedded.psql_path(StoreSettings.from_environment().home))
+    os.execv(program, [program, reader_url(), *arguments])
+
+
+@click.group()
+def benchmark() -> None:
+    """Sets of problems."""
+
+
+@benchmark.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--name", required=True, help="Name of the benchmark.")
+@click.option("--format", "format_name", type=click.Choice(sorted(benchmark_formats.FORMATS)), required=True)
+def import_command(file: Path, name: str, format_name: str) -> None:
+    """Store the problems of FILE (.gz too). The same content again changes nothing."""
+    ready()
+    stored, is_new = import_benchmark(file, name, format_name)
+    click.echo(
+        f"Benchmark {stored.label}: {stored.problem_count} problems "
+        + ("stored." if is_new else "were stored before; nothing changed.")
+    )
+
+
+@benchmark.command("list")
+def list_command() -> None:
+    """List the benchmarks."""
+    ready()
+    rows = [(found.label, found.format, f"{found.problem_count:,}") for found in list_benchmarks()]
+    _table(("benchmark", "format", "problems"), rows, "No benchmark yet: `passatk benchmark import FILE`.")
+
+
+@click.group()
+def price() -> None:
+    """What models cost."""
+
+
+class _Usd(click.ParamType[Decimal]):
+    name = "usd"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        try:
+            return Decimal(value)
+        except InvalidOperation:
+            self.fail(f"{value!r} is not an amount of US$.", param, ctx)
+
+
+@price.command("set")
+@click.option("--model", required=True)
+@click.option("--input", "input_usd", type=_Usd(), required=True, help="US$ per million prompt tokens.")
+@click.option("--output", "output_usd", type=_Usd(), required=True, help="US$ per million completion tokens.")
+@click.option("--cached-input", type=_Usd(), help="US$ per million prompt tokens read from a cache.")
+@click.option("--gpu-hour", type=_Usd(), help="US$ per GPU hour.")
+@click.option("--from", "valid_from", type=click.DateTime(["%Y-%m-%d"]), required=True, help="First day of the price.")
+def set_command(
+    model: str,
+    input_usd: Decimal,
+    output_usd: Decimal,
+    cached_input: Decimal | None,
+    gpu_hour: Decimal | None,
+    valid_from: datetime,
+) -> None:
+    """Set a model's price from a day on. Older prices stay; stored samples are priced again by the next query."""
+    ready()
+    day: date = valid_from.date()
+    with transaction() as connection:
+        set_price(connection, model, day, input_usd, output_usd, cached_input, gpu_hour)
+    click.echo(f"{model} costs US$ {input_usd} in and {output_usd} out per million tokens from {day}.")
+
+
+@price.command("list")
+def list_prices_command() -> None:
+    """List the prices, in US$ per million tokens."""
+    ready()
+    with transaction() as connection:
+        rows = [tuple("" if value is None else str(value) for value in row) for row in list_prices(connection)]
+    _table(("model", "from", "input", "cached input", "output", "gpu hour"), rows, "No price yet: `passatk price set`.")
+
+
+@click.group()
+def samples() -> None:
+    """Samples that were drawn elsewhere."""
+
+
+@samples.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--run", "run_name", required=True, help="Name of the run that will hold the samples.")
+@click.option("--benchmark", "benchmark_label", required=True, help="NAME or NAME@VERSION.")
+@click.option("--model", required=True, help="Name of the model that drew them.")
+@click.option("--format", "format_name", type=click.Choice(sorted(sample_formats.FORMATS)), required=True)
+@click.option("--stop-word", "stop_words", multiple=True, help="Cut completions here; \\n is a line break. Repeatable.")
+@click.option("--humaneval-stop-words", is_flag=True, help=r"Cut at \nclass, \ndef, \n#, \nif and \nprint.")
+def import_samples_command(
+    file: Path,
+    run_name: str,
+    benchmark_label: str,
+    model: str,
+    format_name: str,
+    stop_words: tuple[str, ...],
+    humaneval_stop_words: bool,
+) -> None:
+    """Store the samples of FILE (.gz too) as a run. The same file again changes nothing."""
+    ready()
+    words = tuple(word.replace("\\n", "\n") for word in stop_words)
+    words += HUMANEVAL_STOP_WORDS if humaneval_stop_words else ()
+    if "" in words:
+        raise PassatkError("An empty --stop-word would cut everything; leave it out.")
+    imported = import_samples(SampleFile(file, format_name, words), run_name, benchmark_label, model)
+    each = f"{imported.fewest}" if imported.fewest == imported.most else f"{imported.fewest} to {imported.most}"
+    click.echo(
+        f"Run {run_name}: {imported.new_samples:,} samples stored; it has {each} for each of {imported.problems} "
+        f"problems. Judge them with `passatk verify --run {run_name}`."
+    )
+
+
+def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]], empty: str) -> None:
+    if not rows:
+        click.echo(empty)
+        return
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
+    for row in [header, *rows]:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

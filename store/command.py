@@ -1,0 +1,64 @@
+"""The `passatk` command: sub-commands are found among entry points, so that no room needs to know another."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.metadata import EntryPoint, entry_points
+
+import click
+
+from store.errors import PassatkError
+
+GROUP = "passatk.commands"
+
+
+class Commands(click.Group):
+    """Loads a room's module only when one of its commands is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(self._entry_points())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        found = self._entry_points().get(cmd_name)
+        if found is None:
+            return None
+        loaded = found.load()
+        assert isinstance(loaded, click.Command)
+        return loaded
+
+    @staticmethod
+    def _entry_points() -> dict[str, EntryPoint]:
+        return {found.name: found for found in entry_points(group=GROUP)}
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="passatk")
+def passatk() -> None:
+    """Repeated sampling: store every sample and verdict, then ask any question about any k."""
+
+
+def main() -> None:
+    """Run the command; an error a person can mend is one line and exit status 1."""
+    try:
+        status = passatk.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        _end(130, "Interrupted. What was done is stored; the same command goes on from there.")
+    except KeyboardInterrupt:
+        _end(130, "Interrupted. What was done is stored; the same command goes on from there.")
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except PassatkError as error:
+        _end(1, f"Error: {error}")
+    except BrokenPipeError:
+        # The reader of our output left (`| head`): not an error; keep the interpreter's exit from complaining.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    else:
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def _end(status: int, line: str) -> None:
+    click.echo(" ".join(line.split()), err=True)
+    sys.exit(status)

@@ -1,0 +1,110 @@
+"""Connections to the store, embedded or given; every writer and reader of Postgres goes through here."""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+import sqlalchemy as sa
+
+from store import embedded
+from store.errors import PassatkError
+from store.settings import StoreSettings
+
+T = TypeVar("T")
+
+READER_ROLE = "passatk_reader"
+
+
+class StoreUnreachable(PassatkError):
+    """The store cannot be reached."""
+
+    retryable = True
+
+
+class BadDatabaseUrl(PassatkError):
+    """PASSATK_DATABASE_URL is not a PostgreSQL address."""
+
+
+def database_url(settings: StoreSettings | None = None) -> str:
+    """The store's URL as libpq takes it; starts the embedded server when no other is given."""
+    settings = settings or StoreSettings.from_environment()
+    if settings.database_url is None:
+        return _embedded_url(str(settings.home), os.getpid())
+    if not settings.database_url.startswith(("postgresql://", "postgres://")):
+        raise BadDatabaseUrl(
+            "PASSATK_DATABASE_URL must start with postgresql://, as in postgresql://user@host:5432/database."
+        )
+    return settings.database_url
+
+
+@functools.lru_cache(maxsize=8)
+def _embedded_url(home: str, _pid: int) -> str:
+    return embedded.start(Path(home))
+
+
+def reader_url(settings: StoreSettings | None = None) -> str:
+    """The URL for analysts: the same database as the role that reads schema `analytics` and nothing else."""
+    parts = psycopg.conninfo.conninfo_to_dict(database_url(settings))
+    keep = {name: value for name, value in parts.items() if name in ("host", "port", "dbname", "sslmode")}
+    query = "&".join(f"{name}={value}" for name, value in keep.items() if name not in ("dbname",))
+    return f"postgresql://{READER_ROLE}@/{keep.get('dbname', 'postgres')}?{query}"
+
+
+def engine() -> sa.Engine:
+    """The pooled SQLAlchemy engine of this process."""
+    return _engine(database_url(), os.getpid())
+
+
+@functools.lru_cache(maxsize=8)
+def _engine(url: str, _pid: int) -> sa.Engine:
+    # pre_ping: a pooled connection that died with a restarted server is replaced instead of failing a caller.
+    return sa.create_engine(
+        url.replace("postgres://", "postgresql://", 1).replace("postgresql://", "postgresql+psycopg://", 1),
+        pool_pre_ping=True,
+        pool_size=4,
+        max_overflow=12,
+        connect_args={"application_name": "passatk"},
+    )
+
+
+@contextmanager
+def transaction() -> Iterator[sa.Connection]:
+    """One transaction: committed when the block ends, rolled back when it raises."""
+    try:
+        with engine().begin() as connection:
+            yield connection
+    except (sa.exc.OperationalError, psycopg.OperationalError, sa.exc.InterfaceError) as error:
+        raise StoreUnreachable(_unreachable_line(error)) from error
+
+
+def patiently(call: Callable[[], T], seconds: float = 120.0) -> T:
+    """Call until the store answers: a server that restarts is waited for, at most `seconds`."""
+    deadline = time.monotonic() + seconds
+    pause = 0.1
+    while True:
+        try:
+            return call()
+        except StoreUnreachable:
+            if time.monotonic() + pause > deadline:
+                raise
+            time.sleep(pause)
+            pause = min(2 * pause, 2.0)
+
+
+def driver(connection: sa.Connection) -> psycopg.Connection[Any]:
+    """The psycopg connection below a SQLAlchemy one, for COPY."""
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, psycopg.Connection)
+    return raw
+
+
+def _unreachable_line(error: Exception) -> str:
+    cause = str(getattr(error, "orig", error)).strip().splitlines()
+    return f"The store cannot be reached: {cause[0] if cause else error}. Start it with `passatk store up`."

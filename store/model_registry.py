@@ -1,0 +1,124 @@
+"""Language models and what they cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from store.errors import PassatkError
+from store.tables import models, prices
+
+
+class ModelUnknown(PassatkError):
+    """No such model."""
+
+
+class BadPrice(PassatkError):
+    """A price that cannot be."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A language model: the name people use, and where the engine finds it."""
+
+    model_id: int
+    name: str
+    location: str
+    backend: str
+
+
+def parse_model(text: str) -> tuple[str, str]:
+    """(name, location) of `NAME=LOCATION` or of a plain folder or hub name.
+
+    A folder becomes an absolute path, so that workers find it from wherever they start.
+    """
+    name, separator, location = text.partition("=")
+    location = location if separator else text
+    if not name or not location:
+        raise ModelUnknown(f'"{text}" names no model: give a folder, a hub name, or NAME=FOLDER.')
+    folder = Path(location).expanduser()
+    if folder.is_dir():
+        return name.rstrip("/"), str(folder.resolve())
+    if location.startswith((".", "/", "~")) or location.count("/") > 1:
+        raise ModelUnknown(f"No model folder {location}: give a folder that holds config.json, or a hub name.")
+    return name, location
+
+
+def ensure_model(connection: sa.Connection, text: str, backend: str) -> Model:
+    """The model called `text`, registered when new. A known name keeps its location unless one is given."""
+    known = connection.execute(_select().where(models.c.name == text)).one_or_none()
+    if known is not None:
+        return Model(*known)
+    name, location = (text, text) if backend == "none" else parse_model(text)
+    statement = insert(models).values(name=name, location=location, backend=backend).on_conflict_do_nothing()
+    connection.execute(statement)
+    model = find_model(connection, name)
+    if model.location != location:
+        raise ModelUnknown(f'Model "{name}" is registered at {model.location}; give {location} another name.')
+    return model
+
+
+def _select() -> sa.Select[int, str, str, str]:
+    return sa.select(models.c.model_id, models.c.name, models.c.location, models.c.backend)
+
+
+def find_model(connection: sa.Connection, name: str) -> Model:
+    """The model called `name`."""
+    row = connection.execute(_select().where(models.c.name == name)).one_or_none()
+    if row is None:
+        names = connection.scalars(sa.select(models.c.name).order_by(models.c.name)).all()
+        raise ModelUnknown(f'No model "{name}"; ' + (f"there are: {', '.join(names)}." if names else "none is stored."))
+    return Model(*row)
+
+
+def set_price(
+    connection: sa.Connection,
+    model_name: str,
+    valid_from: date,
+    input_usd: Decimal,
+    output_usd: Decimal,
+    cached_input_usd: Decimal | None = None,
+    gpu_hour_usd: Decimal | None = None,
+) -> int:
+    """Add a price, in US$ per million tokens (and per GPU hour), from a day on. Nothing is overwritten."""
+    for amount in (input_usd, output_usd, cached_input_usd, gpu_hour_usd):
+        if amount is not None and (not amount.is_finite() or amount < 0):
+            raise BadPrice(f"A price of {amount} cannot be: give US$ per million tokens, zero or more.")
+    model = find_model(connection, model_name)
+    statement = (
+        sa.insert(prices)
+        .values(
+            model_id=model.model_id,
+            valid_from=valid_from,
+            input_usd_per_mtok=input_usd,
+            cached_input_usd_per_mtok=cached_input_usd,
+            output_usd_per_mtok=output_usd,
+            gpu_hour_usd=gpu_hour_usd,
+        )
+        .returning(prices.c.price_id)
+    )
+    return int(connection.execute(statement).scalar_one())
+
+
+def list_prices(connection: sa.Connection) -> list[sa.Row[Any]]:
+    """Every price with its model's name, by model and date."""
+    columns = prices.c
+    query = (
+        sa.select(
+            models.c.name,
+            columns.valid_from,
+            columns.input_usd_per_mtok,
+            columns.cached_input_usd_per_mtok,
+            columns.output_usd_per_mtok,
+            columns.gpu_hour_usd,
+        )
+        .join_from(prices, models)
+        .order_by(models.c.name, columns.valid_from, columns.price_id)
+    )
+    return list(connection.execute(query))

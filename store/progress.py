@@ -1,0 +1,88 @@
+"""What the store says of a run's progress: plain counts, read from the rows themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from store.connection import driver
+from store.runs import Run
+
+
+@dataclass(frozen=True)
+class VerifierProgress:
+    """How far one verifier is with a run, in samples."""
+
+    verifier: str
+    correct: int
+    incorrect: int
+    undecided: int
+
+    @property
+    def judged(self) -> int:
+        return self.correct + self.incorrect + self.undecided
+
+
+@dataclass(frozen=True)
+class RunProgress:
+    """How far a run is. `samples_wanted` is None for imported runs; batches are counted by state."""
+
+    problems: int
+    samples: int
+    samples_wanted: int | None
+    completion_tokens: int
+    truncated: int
+    batches: dict[str, int]
+    errors: list[str]
+    verifiers: list[VerifierProgress]
+
+    @property
+    def open_batches(self) -> int:
+        return self.batches.get("ready", 0) + self.batches.get("leased", 0)
+
+    @property
+    def failed_batches(self) -> int:
+        return self.batches.get("failed", 0)
+
+
+def run_progress(connection: sa.Connection, run: Run) -> RunProgress:
+    """Counts of a run's samples, verdicts and batches, and the distinct errors of failed batches."""
+    raw = driver(connection)
+    key = {"run": run.run_id, "benchmark": run.benchmark_id}
+    problems = raw.execute(b"SELECT problem_count FROM store.benchmarks WHERE benchmark_id = %(benchmark)s", key)
+    samples = raw.execute(
+        b"SELECT count(*), coalesce(sum(completion_tokens), 0)::bigint,"
+        b" count(*) FILTER (WHERE finish_reason = 'length') FROM store.samples WHERE run_id = %(run)s",
+        key,
+    )
+    batches = raw.execute(b"SELECT state, count(*) FROM store.batches WHERE run_id = %(run)s GROUP BY state", key)
+    errors = raw.execute(
+        b"SELECT DISTINCT error FROM store.batches WHERE run_id = %(run)s AND state = 'failed' AND error IS NOT NULL"
+        b" LIMIT 5",
+        key,
+    )
+    count = int((problems.fetchone() or (0,))[0])
+    drawn, tokens, truncated = samples.fetchone() or (0, 0, 0)
+    return RunProgress(
+        problems=count,
+        samples=drawn,
+        samples_wanted=None if run.samples_per_problem is None else run.samples_per_problem * count,
+        completion_tokens=tokens,
+        truncated=truncated,
+        batches=dict(batches.fetchall()),
+        errors=[row[0] for row in errors.fetchall()],
+        verifiers=_verifier_progress(connection, run),
+    )
+
+
+def _verifier_progress(connection: sa.Connection, run: Run) -> list[VerifierProgress]:
+    query = b"""
+        SELECT v.name || '@' || v.version,
+               coalesce(sum(c.c), 0)::bigint, coalesce(sum(c.n - c.c), 0)::bigint, coalesce(sum(c.undecided), 0)::bigint
+        FROM store.verifiers AS v
+        LEFT JOIN analytics.problem_counts AS c ON c.verifier_id = v.verifier_id AND c.run_id = %(run)s
+        WHERE v.verifier_id IN (SELECT verifier_id FROM store.run_verifiers WHERE run_id = %(run)s)
+        GROUP BY v.verifier_id ORDER BY v.verifier_id
+    """
+    return [VerifierProgress(*row) for row in driver(connection).execute(query, {"run": run.run_id})]

@@ -1,0 +1,161 @@
+"""Append-only writes of verdicts, and what a judging batch needs to read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from store.batches import Batch
+from store.connection import driver
+from store.samples import copy_rows
+
+
+@dataclass(frozen=True)
+class VerdictRow:
+    """One verdict as it is written; `detail` is kept apart from the narrow row."""
+
+    run_id: int
+    problem_id: int
+    sample_index: int
+    verifier_id: int
+    attempt: int
+    batch_id: int
+    outcome: str
+    reason: str | None
+    answer: str | None
+    score: float | None
+    seconds: float
+    detail: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class StoredCompletion:
+    """One sample to judge."""
+
+    sample_index: int
+    completion_hash: int
+    completion: str
+
+
+_NAMES = [
+    "run_id",
+    "problem_id",
+    "sample_index",
+    "verifier_id",
+    "attempt",
+    "batch_id",
+    "outcome",
+    "reason",
+    "answer",
+    "score",
+    "seconds",
+]
+_TYPES = ["int4", "int4", "int4", "int4", "int2", "int8", "text", "text", "text", "float4", "float4", "text"]
+_STAGING = "CREATE TEMPORARY TABLE IF NOT EXISTS staged_verdicts ({}) ON COMMIT DELETE ROWS".format(
+    ", ".join(f"{name} {kind}" for name, kind in zip([*_NAMES, "detail"], _TYPES, strict=True))
+)
+#: Longest answer kept, in characters: an answer is voted on, and a page of text is none.
+MAX_ANSWER = 500
+
+
+def write_verdicts(connection: sa.Connection, rows: Iterable[VerdictRow]) -> dict[int, int]:
+    """Write verdicts and their details; returns the rows that were new, by batch. Stored verdicts stay as they are."""
+    raw = driver(connection)
+    raw.execute(_STAGING.encode())
+    copy_rows(raw, "staged_verdicts", _TYPES, map(_copied, rows))
+    names = ", ".join(_NAMES)
+    order = "ORDER BY run_id, problem_id, sample_index, verifier_id, attempt"
+    inserted = raw.execute(
+        f"""
+        WITH written AS (
+            INSERT INTO store.verdicts ({names})
+            SELECT {names} FROM staged_verdicts {order} ON CONFLICT DO NOTHING
+            RETURNING batch_id
+        )
+        SELECT batch_id, count(*)::integer FROM written GROUP BY batch_id
+        """.encode()  # noqa: S608 - the names are this module's own
+    ).fetchall()
+    raw.execute(
+        f"""
+        INSERT INTO store.verifier_outputs (run_id, problem_id, sample_index, verifier_id, attempt, batch_id, detail)
+        SELECT run_id, problem_id, sample_index, verifier_id, attempt, batch_id, detail::jsonb
+        FROM staged_verdicts WHERE detail IS NOT NULL {order} ON CONFLICT DO NOTHING
+        """.encode()  # noqa: S608
+    )
+    raw.execute(b"DELETE FROM staged_verdicts")
+    return dict(inserted)
+
+
+def _copied(row: VerdictRow) -> list[Any]:
+    values = [getattr(row, name) for name in _NAMES]
+    answer = _clean(row.answer)
+    values[_NAMES.index("answer")] = answer[:MAX_ANSWER] if answer else answer
+    return [*values, None if row.detail is None else json.dumps(_clean_json(row.detail))]
+
+
+def _clean(text: str | None) -> str | None:
+    return None if text is None else text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _clean_json(value: Any) -> Any:
+    if isinstance(value, str):
+        return _clean(value)
+    if isinstance(value, Mapping):
+        return {str(key): _clean_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean_json(item) for item in value]
+    return value
+
+
+def completions_to_judge(connection: sa.Connection, batch: Batch) -> list[StoredCompletion]:
+    """The samples of a judging batch that have no verdict with its attempt yet."""
+    query = b"""
+        SELECT s.sample_index, s.completion_hash, c.completion
+        FROM store.samples AS s
+        JOIN store.completions AS c USING (run_id, problem_id, sample_index)
+        WHERE s.run_id = %(run)s AND s.problem_id = %(problem)s
+          AND s.sample_index >= %(first)s AND s.sample_index < %(end)s
+          AND NOT EXISTS (
+            SELECT 1 FROM store.verdicts AS v
+            WHERE v.run_id = s.run_id AND v.problem_id = s.problem_id AND v.sample_index = s.sample_index
+              AND v.verifier_id = %(verifier)s AND v.attempt = %(attempt)s
+          )
+        ORDER BY s.sample_index
+    """
+    return [StoredCompletion(*row) for row in driver(connection).execute(query, _batch_values(batch))]
+
+
+def known_verdicts(connection: sa.Connection, batch: Batch, hashes: Sequence[int]) -> dict[int, tuple[Any, ...]]:
+    """Decided verdicts of the same verifier on equal completions of the problem, in any run.
+
+    By completion hash: (outcome, reason, answer, score, run_id, sample_index).
+    """
+    query = b"""
+        SELECT DISTINCT ON (s.completion_hash) s.completion_hash, v.outcome, v.reason, v.answer, v.score,
+               v.run_id, v.sample_index
+        FROM store.runs AS this
+        JOIN store.runs AS other ON other.benchmark_id = this.benchmark_id
+        JOIN store.verdicts AS v ON v.run_id = other.run_id AND v.problem_id = %(problem)s
+        JOIN store.samples AS s
+          ON s.run_id = v.run_id AND s.problem_id = v.problem_id AND s.sample_index = v.sample_index
+        WHERE this.run_id = %(run)s AND v.verifier_id = %(verifier)s AND v.attempt = 0
+          AND v.outcome <> 'undecided' AND s.completion_hash = ANY(%(hashes)s)
+        ORDER BY s.completion_hash, v.run_id, v.sample_index
+    """
+    rows = driver(connection).execute(query, _batch_values(batch) | {"hashes": list(hashes)})
+    return {row[0]: tuple(row[1:]) for row in rows}
+
+
+def _batch_values(batch: Batch) -> dict[str, Any]:
+    return {
+        "run": batch.run_id,
+        "problem": batch.problem_id,
+        "first": batch.first_index,
+        "end": batch.end_index,
+        "verifier": batch.verifier_id,
+        "attempt": batch.attempt,
+    }

@@ -1,0 +1,100 @@
+"""What a worker reads before it draws or judges a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from store.batches import Batch
+from store.fingerprint import base_seed, fingerprint
+from store.model_registry import Model
+from store.runs import Run, rendered, run_by_id
+from store.samples import sample_seeds
+from store.tables import benchmarks, engines, models, problems
+
+
+@dataclass(frozen=True)
+class ProblemRow:
+    """A stored problem."""
+
+    problem_id: int
+    key: str
+    prompt: str
+    reference_answer: str | None
+    tests: str | None
+    entry_point: str | None
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class DrawOrder:
+    """Everything needed to draw a batch: the exact prompt, one seed a sample, the sampling parameters, the model."""
+
+    run: Run
+    problem_key: str
+    prompt: str
+    seeds: tuple[int, ...]
+    sampling: Mapping[str, Any]
+    model: Model
+    engine_options: Mapping[str, Any]
+
+
+def problem_row(connection: sa.Connection, problem_id: int) -> ProblemRow:
+    """The problem with this key."""
+    columns = [problems.c[name] for name in ProblemRow.__dataclass_fields__]
+    return ProblemRow(*connection.execute(sa.select(*columns).where(problems.c.problem_id == problem_id)).one())
+
+
+def draw_order(connection: sa.Connection, batch: Batch) -> DrawOrder:
+    """What to ask of the engine for a batch. Seeds depend on run, problem and index alone, so a repeat is the same."""
+    run = run_by_id(connection, batch.run_id)
+    problem = problem_row(connection, batch.problem_id)
+    model, options = model_of(connection, run)
+    base = base_seed(run.fingerprint, problem.key, int(run.sampling["seed"]))
+    return DrawOrder(
+        run=run,
+        problem_key=problem.key,
+        prompt=rendered(run.prompt_template, problem.prompt),
+        seeds=sample_seeds(base, batch.indexes),
+        sampling=run.sampling,
+        model=model,
+        engine_options=options,
+    )
+
+
+def model_of(connection: sa.Connection, run: Run) -> tuple[Model, Mapping[str, Any]]:
+    """A run's model and the options handed to its engine."""
+    columns = models.c
+    row = connection.execute(
+        sa.select(columns.model_id, columns.name, columns.location, columns.backend, columns.options).where(
+            columns.model_id == run.model_id
+        )
+    ).one()
+    return Model(row.model_id, row.name, row.location, row.backend), row.options
+
+
+def prompts_of(connection: sa.Connection, run: Run) -> list[tuple[str, str]]:
+    """(problem key, exact prompt) of every problem of a run's benchmark, in order."""
+    query = sa.select(problems.c.key, problems.c.prompt).where(problems.c.benchmark_id == run.benchmark_id)
+    rows = connection.execute(query.order_by(problems.c.position))
+    return [(key, rendered(run.prompt_template, prompt)) for key, prompt in rows]
+
+
+def benchmark_format(connection: sa.Connection, benchmark_id: int) -> str:
+    """The format a benchmark was imported from; its usual verifier follows from it."""
+    query = sa.select(benchmarks.c.format).where(benchmarks.c.benchmark_id == benchmark_id)
+    return str(connection.execute(query).scalar_one())
+
+
+def ensure_engine(connection: sa.Connection, identity: Mapping[str, str]) -> int:
+    """The key of an engine's row, written when it is new.
+
+    `identity` has engine, engine_version, model_revision, tokenizer_hash and device.
+    """
+    mark = fingerprint(dict(identity))
+    connection.execute(insert(engines).values(**identity, fingerprint=mark).on_conflict_do_nothing())
+    return int(connection.execute(sa.select(engines.c.engine_id).where(engines.c.fingerprint == mark)).scalar_one())

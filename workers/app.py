@@ -1,0 +1,68 @@
+"""The Celery app. `celery -A workers.app worker -Q verify` works, and so does `passatk worker`.
+
+Messages carry a batch's id and nothing else: the store is the truth, the queue a hint.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Celery
+from celery.signals import worker_ready, worker_shutdown
+
+from workers.broker import broker_options, quiet
+from workers.settings import WorkerSettings
+
+app = Celery("passatk", include=["workers.tasks"])
+
+
+def _settings() -> dict[str, Any]:
+    quiet()
+    return {
+        **broker_options(WorkerSettings.from_environment()),
+        # Ids only, JSON only: nothing in a message can be executed.
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        # Acknowledge after the rows are committed: a killed worker's message comes back.
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        # A worker that holds few messages leaves the rest to the others.
+        "worker_prefetch_multiplier": 1,
+        # Completion is counted in SQL; a result backend would be a second truth.
+        "task_ignore_result": True,
+        "task_store_errors_even_if_ignored": False,
+        # Quorum queues survive the loss of a RabbitMQ node; other brokers ignore this.
+        "task_default_queue": "passatk",
+        "task_default_queue_type": "quorum",
+        "task_default_exchange_type": "direct",
+        "worker_detect_quorum_queues": True,
+        # Nothing here uses remote control or events, and on the embedded broker they would poll the database.
+        "worker_enable_remote_control": False,
+        "worker_send_task_events": False,
+        # Producers of all threads share two connections: each holds a pool of its own on the embedded broker.
+        "broker_pool_limit": 2,
+        # A broker that restarts is waited for, also at start.
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "worker_hijack_root_logger": False,
+    }
+
+
+app.add_defaults(_settings)
+
+
+@worker_ready.connect(weak=False)
+def _start_sweeper(**_: object) -> None:
+    """Every worker sweeps; a lock in the store lets one of them do it at a time."""
+    from workers.sweeper import Sweeper
+
+    Sweeper(WorkerSettings.from_environment()).start()
+
+
+@worker_shutdown.connect(weak=False)
+def _close_engines(**_: object) -> None:
+    """All batches in work are finished by now."""
+    from workers.generation import close_the_generator
+
+    close_the_generator()

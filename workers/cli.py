@@ -1,0 +1,325 @@
+"""Commands of the workers: `passatk run`, `worker`, `verify`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from store.benchmarks import find_benchmark
+from store.cli import ready
+from store.connection import transaction
+from store.errors import PassatkError
+from store.model_registry import ensure_model
+from store.progress import RunProgress, run_progress
+from store.runs import NewRun, Run, Sampling, create_run, find_run, list_runs, raise_target, sampling_values
+from store.verifier_registry import attach_verifier
+from store.work import benchmark_format
+from workers import planning
+from workers.judging import LocalJudges, default_jobs
+from workers.settings import WorkerSettings
+from workers.verifiers import default_verifier
+from workers.watch import current, watch
+
+
+class RunIncomplete(PassatkError):
+    """A run ended with work set aside."""
+
+
+@click.group()
+def run() -> None:
+    """Runs: create, start, watch, top up."""
+
+
+@run.command()
+@click.option("--name", help="Name of the run; default: benchmark, model and temperature.")
+@click.option("--benchmark", "benchmark_label", required=True, help="NAME or NAME@VERSION.")
+@click.option("--model", required=True, help="A folder, a hub name, NAME=FOLDER, or a name used before.")
+@click.option("--backend", type=click.Choice(["vllm", "openai"]), default="vllm", show_default=True)
+@click.option("--samples", type=int, required=True, help="Samples for each problem.")
+@click.option("--temperature", type=float, default=1.0, show_default=True)
+@click.option("--top-p", type=float, default=1.0, show_default=True)
+@click.option("--top-k", type=int, default=0, show_default=True, help="0 is off.")
+@click.option("--max-tokens", type=int, default=512, show_default=True)
+@click.option("--stop", multiple=True, help="End a completion here; \\n is a line break. Repeatable.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--prompt-template", default="{prompt}", help="{prompt} stands for the problem's prompt.")
+@click.option(
+    "--verifier", "verifiers", multiple=True, help="Judges every sample; the first is the reference. Repeatable."
+)
+def create(
+    name: str | None,
+    benchmark_label: str,
+    model: str,
+    backend: str,
+    samples: int,
+    prompt_template: str,
+    verifiers: tuple[str, ...],
+    **sampling: Any,
+) -> None:
+    """Create a run. The same run again changes nothing."""
+    ready()
+    sampling["stop"] = tuple(text.replace("\\n", "\n") for text in sampling["stop"])
+    parameters = Sampling(**sampling)
+    with transaction() as connection:
+        benchmark = find_benchmark(connection, benchmark_label)
+        stored_model = ensure_model(connection, model, backend)
+        names = verifiers or (default_verifier(benchmark_format(connection, benchmark.benchmark_id)),)
+        rows = [planning.register_verifier(connection, verifier) for verifier in names]
+        created, is_new = create_run(
+            connection,
+            NewRun(
+                name=name or f"{benchmark.name}-{stored_model.name.rsplit('/', 1)[-1]}-t{parameters.temperature:g}",
+                benchmark=benchmark,
+                model=stored_model,
+                sampling=sampling_values(parameters),
+                samples_per_problem=samples,
+                prompt_template=prompt_template,
+                reference_verifier_id=rows[0].verifier_id,
+            ),
+        )
+        for row in rows:
+            attach_verifier(connection, created.run_id, row.verifier_id)
+    wanted = created.samples_per_problem
+    click.echo(
+        f"Run {created.name} {'created' if is_new else 'exists'}: {wanted} samples for each of "
+        f"{benchmark.problem_count} problems. Next: `passatk run start {created.name}`."
+    )
+    if not is_new and wanted != samples:
+        click.echo(f"It keeps {wanted} samples per problem; `passatk run topup {created.name} --samples {samples}`.")
+
+
+@run.command("list")
+def list_command() -> None:
+    """List the runs."""
+    ready()
+    with transaction() as connection:
+        rows = [(row, run_progress(connection, find_run(connection, row.name))) for row in list_runs(connection)]
+    if not rows:
+        click.echo("No runs yet: `passatk run create` or `passatk samples import`.")
+    for row, progress in rows:
+        drawn = f"{progress.samples:,}" + (f"/{progress.samples_wanted:,}" if progress.samples_wanted else "")
+        click.echo(
+            f"{row.name}  {row.benchmark}  {row.model}  {drawn} samples  {row.source}  {_state(row.state, progress)}"
+        )
+
+
+@run.command()
+@click.argument("name", metavar="RUN")
+def status(name: str) -> None:
+    """Say how far a run is."""
+    ready()
+    found = _find(name)
+    progress = current(found)
+    wanted = "" if progress.samples_wanted is None else f" of {progress.samples_wanted:,}"
+    click.echo(f"{found.name}: {_state(found.state, progress)}")
+    click.echo(f"samples    {progress.samples:,}{wanted}, {progress.truncated:,} cut by the token limit")
+    for one in progress.verifiers:
+        click.echo(f"{one.verifier:<10} judged {one.judged:,}: {one.correct:,} correct, {one.undecided:,} undecided")
+    states = ", ".join(f"{count:,} {state}" for state, count in sorted(progress.batches.items()))
+    click.echo(f"batches    {states or 'none planned'}")
+    for error in progress.errors:
+        click.echo(f"set aside: {error}")
+
+
+@run.command()
+@click.argument("name", metavar="RUN")
+@click.option("--wait/--no-wait", default=True, help="Stay and show progress until all is drawn and judged.")
+@click.option("--batch", "draw_size", type=click.IntRange(1, 1024), default=planning.DRAW_SIZE, show_default=True)
+def start(name: str, wait: bool, draw_size: int) -> None:
+    """Plan what the run lacks, send it to the workers, and watch."""
+    ready()
+    _start(_find(name), wait, draw_size)
+
+
+@run.command()
+@click.argument("name", metavar="RUN")
+@click.option("--samples", type=int, required=True, help="Samples for each problem, more than before.")
+@click.option("--wait/--no-wait", default=True)
+def topup(name: str, samples: int, wait: bool) -> None:
+    """Want more samples for each problem and draw what is missing."""
+    ready()
+    with transaction() as connection:
+        raise_target(connection, find_run(connection, name), samples)
+    _start(_find(name), wait, planning.DRAW_SIZE)
+
+
+def _start(found: Run, wait: bool, draw_size: int) -> None:
+    from workers.enqueue import enqueue
+    from workers.sweeper import sweep
+
+    if found.state != "open":
+        raise PassatkError(f'Run "{found.name}" is {found.state}.')
+    plan = planning.plan_run(found, draw_size)
+    enqueue(plan.batch_ids)
+    if not plan.batch_ids and not current(found).open_batches:
+        click.echo(f"Run {found.name} lacks nothing: every sample is drawn and judged.")
+        return
+    if not wait:
+        click.echo(f"{len(plan.batch_ids):,} batches sent to the workers.")
+        return
+    with transaction() as connection:
+        model = find_model_name(connection, found)
+    hint = (
+        "No worker takes the batches: start one with "
+        f"`passatk worker generate --model {model}` and one with `passatk worker verify`."
+    )
+    settings = WorkerSettings.from_environment()
+    _conclude(found, watch(found, hint, lambda: sweep(settings)))
+
+
+def find_model_name(connection: Any, found: Run) -> str:
+    """The name of a run's model."""
+    from store.work import model_of
+
+    return model_of(connection, found)[0].name
+
+
+def _conclude(found: Run, progress: RunProgress) -> None:
+    if progress.failed_batches:
+        reasons = "; ".join(progress.errors)
+        raise RunIncomplete(
+            f"Run {found.name}: {progress.failed_batches} batches were set aside: {reasons}. Mend the cause and "
+            f"start the run again; what is stored stays."
+        )
+    judged = "; ".join(
+        f"{one.verifier}: {one.correct:,} of {one.correct + one.incorrect:,} correct"
+        + (f", {one.undecided:,} undecided" if one.undecided else "")
+        for one in progress.verifiers
+    )
+    click.echo(f"Run {found.name}: {progress.samples:,} samples. {judged or 'Not judged yet'}.")
+
+
+def _state(state: str, progress: RunProgress) -> str:
+    if state != "open":
+        return state
+    if progress.open_batches:
+        return "running"
+    if progress.failed_batches:
+        return "incomplete"
+    if progress.samples_wanted is not None and progress.samples < progress.samples_wanted:
+        return "not started" if not progress.samples else "incomplete"
+    return "complete"
+
+
+def _find(name: str) -> Run:
+    with transaction() as connection:
+        return find_run(connection, name)
+
+
+@click.command()
+@click.option("--run", "name", required=True, help="Run whose stored samples are judged.")
+@click.option("--verifier", help="Which verifier; default: the usual one of the benchmark's format.")
+@click.option("--jobs", type=click.IntRange(1, 512), default=default_jobs, help="Processes; default: one a core.")
+@click.option("--enqueue", "to_workers", is_flag=True, help="Leave the work to verifying workers.")
+def verify(name: str, verifier: str | None, jobs: int, to_workers: bool) -> None:
+    """Judge a run's stored samples, again or for the first time. No engine is needed."""
+    ready()
+    found = _find(name)
+    row, planned = planning.plan_judging(found, verifier)
+    found = _find(name)
+    before = current(found)
+    if not before.samples:
+        raise planning.NothingToJudge(f'Run "{name}" has no samples yet: start it, or import some.')
+    if to_workers:
+        from workers.enqueue import enqueue
+
+        enqueue(planned)
+        click.echo(f"{len(planned):,} batches sent to the verifying workers.")
+        return
+    judges = LocalJudges(found, row.verifier_id, jobs)
+    try:
+        _conclude(found, watch(found, "Waiting for batches that other workers hold.", judges.submit_open))
+    finally:
+        judges.close()
+
+
+@click.group()
+def worker() -> None:
+    """Workers: processes that draw or judge until they are stopped."""
+
+
+@worker.command()
+@click.option("--model", required=True, help="A folder, a hub name, NAME=FOLDER, or a name used before.")
+@click.option("--backend", type=click.Choice(["vllm", "openai"]), default="vllm", show_default=True)
+@click.option("--concurrency", type=click.IntRange(1, 512), default=32, show_default=True, help="Batches in flight.")
+@click.option(
+    "--engine-option", "options", multiple=True, metavar="NAME=VALUE", help="Passed to the engine. Repeatable."
+)
+def generate(model: str, backend: str, concurrency: int, options: tuple[str, ...]) -> None:
+    """Draw samples with a model. One process for each GPU."""
+    ready()
+    from workers.generation import set_engine_options, the_generator
+    from workers.queues import draw_queue
+
+    with transaction() as connection:
+        stored = ensure_model(connection, model, backend)
+    set_engine_options(dict(_option(text) for text in options))
+    click.echo(f"Loading {stored.name} ...", err=True)
+    the_generator().load(stored)
+    _say_ready(f"Drawing with {stored.name}")
+    # Threads, not processes: the engine is one object that batches across all of them.
+    _celery_worker(draw_queue(stored.name), "threads", concurrency, "generate")
+
+
+@worker.command("verify")
+@click.option(
+    "--concurrency", type=click.IntRange(1, 512), default=default_jobs, help="Processes; default: one a core."
+)
+def verify_worker(concurrency: int) -> None:
+    """Judge samples."""
+    ready()
+    from workers.queues import VERIFY_QUEUE
+
+    _say_ready(f"Judging with {concurrency} processes")
+    # Processes: a verifier's sandbox starts from a main thread, and one that hangs can be killed.
+    _celery_worker(VERIFY_QUEUE, "prefork", concurrency, "verify")
+
+
+def _say_ready(text: str) -> None:
+    click.echo(f"{text}; stop with Ctrl-C, batches in work are finished first.", err=True)
+
+
+def _option(text: str) -> tuple[str, Any]:
+    import json
+
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        raise PassatkError(f'Engine option "{text}" must be NAME=VALUE, as in max_num_seqs=128.')
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def _celery_worker(queue: str, pool: str, concurrency: int, kind: str) -> None:
+    import os
+    import warnings
+
+    from workers.app import app
+
+    # Containers run as root; what must not be root (a program under judgement) drops it by itself.
+    warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
+
+    # Through the command's own entrance: it alone knows --quiet, which leaves the banner out.
+    app.start(
+        [
+            "--quiet",
+            "worker",
+            "--queues",
+            queue,
+            "--pool",
+            pool,
+            "--concurrency",
+            str(concurrency),
+            "--hostname",
+            f"{kind}.{os.getpid()}@%h",
+            "--loglevel",
+            os.environ.get("PASSATK_LOG_LEVEL", "WARNING"),
+            "--without-gossip",
+            "--without-mingle",
+            "--without-heartbeat",
+        ]
+    )
+    sys.exit(0)

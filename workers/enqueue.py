@@ -1,0 +1,50 @@
+"""Send messages for batches: after the commit that made them, and again when a message was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kombu.exceptions import OperationalError
+
+from store.batches import mark_enqueued, queue_keys
+from store.connection import transaction
+from workers.app import app
+from workers.errors import BrokerUnreachable
+from workers.queues import VERIFY_QUEUE, draw_queue
+
+_CHUNK = 500
+
+
+def enqueue(batch_ids: Sequence[int]) -> None:
+    """Send one message for each batch. Sending twice does no harm; one never sent is found by the sweeper."""
+    for start in range(0, len(batch_ids), _CHUNK):
+        chunk = list(batch_ids[start : start + _CHUNK])
+        with transaction() as connection:
+            models = queue_keys(connection, chunk)
+        _send(chunk, models)
+        with transaction() as connection:
+            mark_enqueued(connection, chunk)
+
+
+def _send(batch_ids: Sequence[int], models: dict[int, str | None]) -> None:
+    try:
+        with app.producer_or_acquire() as producer:
+            for batch_id in batch_ids:
+                model = models.get(batch_id)
+                name, queue = ("passatk.verify", VERIFY_QUEUE)
+                if model is not None:
+                    name, queue = ("passatk.generate", draw_queue(model))
+                app.send_task(name, args=[batch_id], queue=queue, producer=producer)
+    except OperationalError as error:
+        raise BrokerUnreachable(
+            f"The broker does not answer ({error}): the batches are stored and are sent when it is back."
+        ) from error
+
+
+def queue_depth(queue: str) -> int:
+    """Messages waiting in a queue."""
+    with app.connection_or_acquire() as connection:
+        declared = app.amqp.queues.get(queue) or app.amqp.queues.add(queue)
+        bound = declared(connection.default_channel)
+        bound.declare()
+        return int(bound.queue_declare(passive=True).message_count)

@@ -1,0 +1,176 @@
+"""Draw a batch: lease it, ask the engine, write the samples, send on what must be judged. Runs without Celery."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from store.batches import Batch, claim, hand_back
+from store.connection import patiently, transaction
+from store.errors import PassatkError
+from store.model_registry import Model
+from store.samples import SampleRow
+from store.work import DrawOrder, draw_order, ensure_engine
+from workers.engines import Engine, Generated, GenerationRequest, SamplingParameters, open_engine
+from workers.enqueue import enqueue
+from workers.errors import BrokerUnreachable, PromptTooLong
+from workers.heartbeat import Heartbeat
+from workers.settings import WorkerSettings
+from workers.writer import Writer
+
+_LOG = logging.getLogger(__name__)
+
+
+class Generator:
+    """Draws batches from any number of threads at once; one engine is loaded at a time."""
+
+    def __init__(self, settings: WorkerSettings, engine_options: Mapping[str, Any] | None = None) -> None:
+        self._heartbeat = Heartbeat(settings.lease_seconds)
+        self._writer = Writer()
+        self._options = dict(engine_options or {})
+        self._lock = threading.Lock()
+        self._engine: Engine | None = None
+        self._engine_model: Model | None = None
+        self._engine_id = 0
+
+    def run(self, batch_id: int) -> None:
+        """Draw one batch, unless it is done or another worker has it."""
+        batch = patiently(lambda: self._claim(batch_id))
+        if batch is None:
+            return
+        try:
+            with self._heartbeat.holding(batch.batch_id):
+                followers = self._draw(batch, patiently(lambda: _order(batch)))
+        except PassatkError as error:
+            self._give_back(batch, str(error), final=not error.retryable)
+        except Exception as error:
+            _LOG.exception("Batch %d broke.", batch.batch_id)
+            self._give_back(batch, f"{type(error).__name__}: {error}", final=False)
+        else:
+            _send_on(followers)
+
+    def _claim(self, batch_id: int) -> Batch | None:
+        # Committed on its own: whatever breaks from here on counts as a try of this batch.
+        with transaction() as connection:
+            return claim(connection, batch_id, self._heartbeat.worker, self._heartbeat.lease_seconds)
+
+    def _draw(self, batch: Batch, order: DrawOrder) -> list[int]:
+        engine = self.load(order.model, order.engine_options)
+        request = GenerationRequest(order.prompt, order.seeds, _sampling(order.sampling))
+        try:
+            generated = engine.submit(request).result()
+        except PromptTooLong as error:
+            raise PromptTooLong(f"problem {order.problem_key}: {error}") from error
+        return self._writer.write(batch, _rows(batch, generated, self._engine_id)).result()
+
+    def load(self, model: Model, options: Mapping[str, Any] | None = None) -> Engine:
+        """The engine of a model; another model's engine, or a dead one, is closed first."""
+        with self._lock:
+            if self._engine is not None and self._engine_model == model and self._engine.alive():
+                return self._engine
+            if self._engine is not None:
+                self._engine.close()
+                self._engine = None
+            engine = open_engine(model.location, model.backend, {**dict(options or {}), **self._options})
+            self._engine_id = _engine_row(engine)
+            self._engine, self._engine_model = engine, model
+            return engine
+
+    def _give_back(self, batch: Batch, error: str, final: bool) -> None:
+        def back() -> None:
+            with transaction() as connection:
+                hand_back(connection, batch, error, final)
+
+        _LOG.warning("Batch %d: %s", batch.batch_id, error)
+        patiently(back)
+
+    def close(self) -> None:
+        """Write what is drawn and unload the engine."""
+        self._writer.close()
+        with self._lock:
+            if self._engine is not None:
+                self._engine.close()
+                self._engine = None
+
+
+def _order(batch: Batch) -> DrawOrder:
+    with transaction() as connection:
+        return draw_order(connection, batch)
+
+
+def _engine_row(engine: Engine) -> int:
+    identity = engine.identity
+    with transaction() as connection:
+        return ensure_engine(
+            connection,
+            {
+                "engine": identity.engine,
+                "engine_version": identity.engine_version,
+                "model_revision": identity.model_revision,
+                "tokenizer_hash": identity.tokenizer_hash,
+                "device": identity.device,
+            },
+        )
+
+
+def _sampling(stored: Mapping[str, Any]) -> SamplingParameters:
+    return SamplingParameters(
+        temperature=stored["temperature"],
+        top_p=stored["top_p"],
+        top_k=stored["top_k"],
+        max_tokens=stored["max_tokens"],
+        stop=tuple(stored["stop"]),
+    )
+
+
+def _rows(batch: Batch, generated: Sequence[Generated], engine_id: int) -> list[SampleRow]:
+    return [
+        SampleRow(
+            run_id=batch.run_id,
+            problem_id=batch.problem_id,
+            sample_index=index,
+            batch_id=batch.batch_id,
+            completion=one.text,
+            engine_id=engine_id,
+            seed=one.seed,
+            request_samples=len(generated),
+            prompt_tokens=one.prompt_tokens,
+            cached_prompt_tokens=one.cached_prompt_tokens,
+            completion_tokens=one.completion_tokens,
+            finish_reason=one.finish_reason,
+            cumulative_logprob=one.cumulative_logprob,
+            latency_seconds=one.seconds,
+        )
+        for index, one in zip(batch.indexes, generated, strict=True)
+    ]
+
+
+def _send_on(batch_ids: Sequence[int]) -> None:
+    try:
+        enqueue(batch_ids)
+    except BrokerUnreachable:
+        _LOG.warning("The broker does not answer; the sweeper sends %d judging batches later.", len(batch_ids))
+
+
+@functools.cache
+def the_generator() -> Generator:
+    """This process's generator."""
+    return Generator(WorkerSettings.from_environment(), _engine_options)
+
+
+#: Engine options of this process, given on the command line before the first batch.
+_engine_options: dict[str, Any] = {}
+
+
+def set_engine_options(options: Mapping[str, Any]) -> None:
+    """Options for every engine this process opens; they win over those stored with the model."""
+    _engine_options.update(options)
+
+
+def close_the_generator() -> None:
+    """Close this process's generator where it has one."""
+    if the_generator.cache_info().currsize:
+        the_generator().close()

@@ -1,0 +1,68 @@
+"""Plan a run: what the store lacks becomes batches. Commit first, then enqueue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from store.batches import plan_generation, plan_verification, set_failed_aside
+from store.connection import transaction
+from store.errors import PassatkError
+from store.runs import Run, set_reference
+from store.verifier_registry import VerifierRow, attach_verifier, ensure_verifier, verifiers_of
+from store.work import benchmark_format
+from workers.verifiers import default_verifier, open_verifier
+
+#: Samples of one problem in one request to the engine: they share its prompt.
+DRAW_SIZE = 32
+#: Samples of one problem judged together.
+JUDGE_SIZE = 64
+
+
+class NothingToJudge(PassatkError):
+    """The run has no samples to judge."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Batches that were planned, by kind."""
+
+    draw: list[int]
+    judge: list[int]
+
+    @property
+    def batch_ids(self) -> list[int]:
+        return self.draw + self.judge
+
+
+def plan_run(run: Run, draw_size: int = DRAW_SIZE) -> Plan:
+    """Everything a run lacks: samples to draw, and stored samples its verifiers have not judged."""
+    with transaction() as connection:
+        set_failed_aside(connection, run)
+        draw = [] if run.samples_per_problem is None else plan_generation(connection, run, draw_size)
+        judge: list[int] = []
+        for verifier in verifiers_of(connection, run.run_id):
+            judge += plan_verification(connection, run, verifier.verifier_id, JUDGE_SIZE)
+    return Plan(draw, judge)
+
+
+def plan_judging(run: Run, verifier_name: str | None) -> tuple[VerifierRow, list[int]]:
+    """Batches for a verifier over a run's stored samples; the run's first verifier becomes its reference."""
+    with transaction() as connection:
+        name = verifier_name or default_verifier(benchmark_format(connection, run.benchmark_id))
+        verifier = register_verifier(connection, name)
+        attach_verifier(connection, run.run_id, verifier.verifier_id)
+        if run.reference_verifier_id is None:
+            set_reference(connection, run.run_id, verifier.verifier_id)
+        set_failed_aside(connection, run)
+        return verifier, plan_verification(connection, run, verifier.verifier_id, JUDGE_SIZE)
+
+
+def register_verifier(connection: sa.Connection, name: str) -> VerifierRow:
+    """The row of one of this passatk's verifiers, with its version."""
+    verifier = open_verifier(name)
+    try:
+        return ensure_verifier(connection, verifier.name, verifier.version)
+    finally:
+        verifier.close()

@@ -1,0 +1,55 @@
+"""The sweeper: takes back what dead workers held, and sends again what the queue lost."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+import sqlalchemy as sa
+
+from store.batches import ReadyQueue, lost_batches, ready_queues, sweep_expired
+from store.connection import transaction
+from workers.enqueue import enqueue, queue_depth
+from workers.queues import VERIFY_QUEUE, draw_queue
+from workers.settings import WorkerSettings
+
+_LOG = logging.getLogger(__name__)
+
+
+def sweep(settings: WorkerSettings) -> int:
+    """One pass; returns how many messages were sent again. Of several sweepers one works, the others pass."""
+    with transaction() as connection:
+        if not connection.execute(sa.text("SELECT pg_try_advisory_xact_lock(727277)")).scalar_one():
+            return 0
+        sweep_expired(connection)
+        queues = ready_queues(connection, settings.patience_seconds)
+        quiet = [queue for queue in queues if queue.quiet and _fewer_messages(queue)]
+        lost = lost_batches(connection, quiet, settings.patience_seconds)
+        # Sent while the lock is held, so that two sweepers never send the same batch.
+        enqueue(lost)
+    return len(lost)
+
+
+def _fewer_messages(queue: ReadyQueue) -> bool:
+    return queue_depth(draw_queue(queue.model_name) if queue.model_name is not None else VERIFY_QUEUE) < queue.ready
+
+
+class Sweeper(threading.Thread):
+    """Sweeps every few seconds until told to stop; an error is logged and the next pass tries again."""
+
+    def __init__(self, settings: WorkerSettings, every_seconds: float = 2.0) -> None:
+        super().__init__(name="passatk-sweeper", daemon=True)
+        self._settings = settings
+        self._every = every_seconds
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        while not self._stopped.wait(self._every):
+            try:
+                sweep(self._settings)
+            except Exception:
+                _LOG.warning("The sweeper's pass failed; it tries again.", exc_info=True)
+
+    def stop(self) -> None:
+        """Stop after the pass in work."""
+        self._stopped.set()
