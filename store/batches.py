@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +16,9 @@ from store.runs import Run
 
 #: A batch whose worker stops this often without finishing is set aside with its error.
 MAX_TRIES = 5
+#: Longest error kept with a batch, in characters.
+_LONGEST_ERROR = 4000
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -130,9 +134,19 @@ def hand_back(connection: sa.Connection, batch: Batch, error: str, final: bool =
                enqueued_at = NULL
         WHERE batch_id = %(id)s AND state = 'leased' AND tries = %(tries)s
     """
-    values = {"state": "failed" if failed else "ready", "error": error, "id": batch.batch_id, "tries": batch.tries}
+    values = {
+        "state": "failed" if failed else "ready",
+        "error": _storable(error),
+        "id": batch.batch_id,
+        "tries": batch.tries,
+    }
     _execute(connection, query, values)
     return failed
+
+
+def _storable(error: str) -> str:
+    # An error may quote a completion: what PostgreSQL cannot hold is replaced, and a page of it is enough.
+    return _UNSTORABLE.sub("\ufffd", error)[:_LONGEST_ERROR]
 
 
 def mark_enqueued(connection: sa.Connection, batch_ids: Sequence[int]) -> None:

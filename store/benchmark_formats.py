@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Iterator, Mapping
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from store.errors import PassatkError
 
@@ -30,41 +32,47 @@ class ProblemRecord:
 
 
 @contextmanager
-def open_text(path: Path) -> Iterator[IO[str]]:
-    """Open a UTF-8 text file, `.gz` or plain."""
+def _open_lines(path: Path) -> Iterator[Iterable[bytes]]:
     if not path.is_file():
         raise BadFile(f"{path}: no such file.")
     try:
-        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as stream:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
             yield stream
-    except (gzip.BadGzipFile, EOFError) as error:
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise BadFile(f"{path}: not a whole gzip file ({error}).") from error
+    except OSError as error:
+        raise BadFile(f"{path}: cannot be read ({error.strerror}).") from error
 
 
 def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (place, object) for every line that is not blank; place is `file:line` for messages."""
-    with open_text(path) as stream:
-        number = 0
-        while True:
-            number += 1
+    """Yield (place, object) for every line that is not blank; place is `file:line` for messages.
+
+    The file is UTF-8, `.gz` or plain.
+    """
+    with _open_lines(path) as stream:
+        # Decoded line by line: a text stream decodes ahead and would blame a bad byte on an earlier line.
+        for number, raw in enumerate(stream, start=1):
+            place = f"{path}:{number}"
             try:
-                line = stream.readline()
+                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
-                raise BadFile(f"{path}:{number}: not UTF-8 text ({error.reason}).") from error
-            if not line:
-                return
+                raise BadFile(f"{place}: not UTF-8 text ({error.reason}).") from error
             if line.strip():
-                yield f"{path}:{number}", _parsed(line, f"{path}:{number}")
+                yield place, _parsed(line, place)
 
 
 def _parsed(line: str, place: str) -> dict[str, Any]:
     try:
-        value = json.loads(line)
+        value = json.loads(line, parse_constant=_refused_constant)
     except (ValueError, RecursionError) as error:
         raise BadFile(f"{place}: not JSON: {error}. Each line must be one JSON object.") from error
     if not isinstance(value, dict):
         raise BadFile(f"{place}: a JSON object is wanted, found {type(value).__name__}.")
     return value
+
+
+def _refused_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
 
 
 def storable(text: str, place: str, name: str) -> str:
@@ -103,8 +111,16 @@ def _rest(record: Mapping[str, Any], taken: set[str], place: str) -> dict[str, A
     if not isinstance(given, dict):
         raise BadFile(f'{place}: field "metadata" must be a JSON object.')
     merged = rest | given
-    storable(json.dumps(merged, ensure_ascii=False).replace("\\u0000", "\0"), place, "metadata")
+    try:
+        text = json.dumps(merged, ensure_ascii=False, allow_nan=False)
+    except (ValueError, RecursionError) as error:
+        raise BadFile(f'{place}: field "metadata" cannot be stored as JSON: {error}.') from error
+    storable(_ESCAPED_NUL.sub("\0", text), place, "metadata")
     return merged
+
+
+#: A NUL as JSON writes it; behind an odd number of further backslashes it is only those letters.
+_ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 _JSONL_ID = ("id", "task_id", "key")
@@ -139,7 +155,7 @@ def _from_humaneval(record: dict[str, Any], place: str, _position: int) -> Probl
 
 def _from_gsm8k(record: dict[str, Any], place: str, position: int) -> ProblemRecord:
     answer = text_field(record, ("answer",), place)
-    if "####" not in answer:
+    if not answer.partition("####")[2].strip():
         raise BadFile(f'{place}: field "answer" has no final answer after "####", as GSM8K answers have.')
     return ProblemRecord(
         key=f"gsm8k/{position}",

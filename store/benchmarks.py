@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from store.tables import benchmarks, problems
 
 class BenchmarkUnknown(PassatkError):
     """No such benchmark."""
+
+
+class BadBenchmark(PassatkError):
+    """A benchmark that cannot be."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,8 @@ class Benchmark:
 
 def import_benchmark(path: Path, name: str, format_name: str) -> tuple[Benchmark, bool]:
     """Store a file's problems; returns the benchmark and whether anything was new. All or nothing."""
+    if not name.strip() or "@" in name:
+        raise BadBenchmark(f'A benchmark cannot have the name "{name}": give a name without "@", which marks versions.')
     records = read_problems(path, format_name)
     content_hash = combined(fingerprint(asdict(record)) for record in records)
     with transaction() as connection:
@@ -84,12 +91,16 @@ def _insert(
     return Benchmark(*row)
 
 
+#: What an integer column holds for sure.
+_VERSION = re.compile("[0-9]{1,9}")
+
+
 def find_benchmark(connection: sa.Connection, label: str) -> Benchmark:
     """The benchmark called `name` (its newest version) or `name@version`."""
-    name, _, version = label.partition("@")
+    name, marked, version = label.partition("@")
     query = _select().where(benchmarks.c.name == name).order_by(benchmarks.c.version.desc()).limit(1)
-    if version:
-        query = query.where(benchmarks.c.version == (int(version) if version.isdigit() else -1))
+    if marked:
+        query = query.where(benchmarks.c.version == (int(version) if _VERSION.fullmatch(version) else -1))
     row = connection.execute(query).one_or_none()
     if row is None:
         names = connection.scalars(sa.select(benchmarks.c.name).distinct().order_by(benchmarks.c.name)).all()

@@ -84,6 +84,24 @@ def transaction() -> Iterator[sa.Connection]:
         raise StoreUnreachable(_unreachable_line(error)) from error
 
 
+@contextmanager
+def alone(key: int) -> Iterator[bool]:
+    """Hold an advisory lock of the store for the block; False when somebody else holds it.
+
+    On a connection of its own and outside any transaction: what the block commits is seen while the lock is held.
+    """
+    try:
+        with engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            held = connection.execute(sa.text("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar_one()
+            try:
+                yield held
+            finally:
+                if held:
+                    connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": key})
+    except sa.exc.OperationalError as error:
+        raise StoreUnreachable(_unreachable_line(error)) from error
+
+
 def patiently(call: Callable[[], T], seconds: float = 120.0) -> T:
     """Call until the store answers: a server that restarts is waited for, at most `seconds`."""
     deadline = time.monotonic() + seconds

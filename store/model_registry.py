@@ -14,6 +14,9 @@ from sqlalchemy.dialects.postgresql import insert
 from store.errors import PassatkError
 from store.tables import models, prices
 
+#: US$; above it an amount is a slip of the keyboard.
+_LARGEST_PRICE = 1_000_000_000
+
 
 class ModelUnknown(PassatkError):
     """No such model."""
@@ -54,6 +57,10 @@ def ensure_model(connection: sa.Connection, text: str, backend: str) -> Model:
     """The model called `text`, registered when new. A known name keeps its location unless one is given."""
     known = connection.execute(_select().where(models.c.name == text)).one_or_none()
     if known is not None:
+        if known.backend == "none" and backend != "none":
+            raise ModelUnknown(
+                f'Model "{text}" is known from imported samples alone; draw with it under another name: NAME={text}.'
+            )
         return Model(*known)
     name, location = (text, text) if backend == "none" else parse_model(text)
     statement = insert(models).values(name=name, location=location, backend=backend).on_conflict_do_nothing()
@@ -86,24 +93,27 @@ def set_price(
     cached_input_usd: Decimal | None = None,
     gpu_hour_usd: Decimal | None = None,
 ) -> int:
-    """Add a price, in US$ per million tokens (and per GPU hour), from a day on. Nothing is overwritten."""
+    """Add a price, in US$ per million tokens (and per GPU hour), from a day on; returns its key.
+
+    Nothing is overwritten: another price for the same day is a later row, which counts. The same price again is none.
+    """
     for amount in (input_usd, output_usd, cached_input_usd, gpu_hour_usd):
-        if amount is not None and (not amount.is_finite() or amount < 0):
-            raise BadPrice(f"A price of {amount} cannot be: give US$ per million tokens, zero or more.")
+        if amount is not None and (not amount.is_finite() or not 0 <= amount <= _LARGEST_PRICE):
+            raise BadPrice(f"A price of {amount} cannot be: give US$ per million tokens, 0 to {_LARGEST_PRICE:,}.")
     model = find_model(connection, model_name)
-    statement = (
-        sa.insert(prices)
-        .values(
-            model_id=model.model_id,
-            valid_from=valid_from,
-            input_usd_per_mtok=input_usd,
-            cached_input_usd_per_mtok=cached_input_usd,
-            output_usd_per_mtok=output_usd,
-            gpu_hour_usd=gpu_hour_usd,
-        )
-        .returning(prices.c.price_id)
-    )
-    return int(connection.execute(statement).scalar_one())
+    amounts = {
+        "input_usd_per_mtok": input_usd,
+        "cached_input_usd_per_mtok": cached_input_usd,
+        "output_usd_per_mtok": output_usd,
+        "gpu_hour_usd": gpu_hour_usd,
+    }
+    same_day = (prices.c.model_id == model.model_id, prices.c.valid_from == valid_from)
+    latest = connection.execute(sa.select(prices).where(*same_day).order_by(prices.c.price_id.desc()).limit(1))
+    row = latest.mappings().one_or_none()
+    if row is not None and all(row[name] == amount for name, amount in amounts.items()):
+        return int(row["price_id"])
+    statement = sa.insert(prices).values(model_id=model.model_id, valid_from=valid_from, **amounts)
+    return int(connection.execute(statement.returning(prices.c.price_id)).scalar_one())
 
 
 def list_prices(connection: sa.Connection) -> list[sa.Row[Any]]:

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from store.benchmarks import Benchmark
 from store.errors import PassatkError
-from store.fingerprint import fingerprint
+from store.fingerprint import SEED_ROOM, fingerprint
 from store.model_registry import Model
 from store.tables import benchmarks, models, runs
 
@@ -41,13 +41,15 @@ class Sampling:
 
     def __post_init__(self) -> None:
         if not 0 <= self.temperature <= 100:
-            raise BadRun(f"A temperature of {self.temperature} cannot be: give 0 or more.")
+            raise BadRun(f"A temperature of {self.temperature} cannot be: give 0 to 100.")
         if not 0 < self.top_p <= 1:
             raise BadRun(f"A top-p of {self.top_p} cannot be: give more than 0 and at most 1.")
         if self.top_k < 0:
             raise BadRun(f"A top-k of {self.top_k} cannot be: give 0 (off) or more.")
         if self.max_tokens < 1:
             raise BadRun(f"At most {self.max_tokens} tokens leaves no completion: give --max-tokens 1 or more.")
+        if "" in self.stop:
+            raise BadRun("An empty stop text would end every completion at once: leave it out.")
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,8 @@ class NewRun:
             self.prompt_template,
             dict(self.sampling),
             self.source,
-            dict(self.provenance),
+            # The same content in a file of another name is the same.
+            {name: value for name, value in self.provenance.items() if name != "file"},
         )
 
 
@@ -109,8 +112,10 @@ def sampling_values(sampling: Sampling) -> dict[str, Any]:
 def create_run(connection: sa.Connection, new: NewRun) -> tuple[Run, bool]:
     """Store a run; returns it and whether it is new. The same run under its own name again changes nothing."""
     check_template(new.prompt_template)
-    if new.samples_per_problem is not None and new.samples_per_problem < 1:
-        raise BadRun(f"{new.samples_per_problem} samples per problem cannot be: give --samples 1 or more.")
+    if not new.name.strip():
+        raise BadRun("A run needs a name that is not empty.")
+    if new.samples_per_problem is not None:
+        _check_samples(new.samples_per_problem)
     values = {
         "name": new.name,
         "benchmark_id": new.benchmark.benchmark_id,
@@ -129,9 +134,14 @@ def create_run(connection: sa.Connection, new: NewRun) -> tuple[Run, bool]:
     run = find_run(connection, new.name)
     if run.fingerprint != new.fingerprint:
         raise RunExists(
-            f'Run "{new.name}" exists with another benchmark, model, prompt or sampling: choose another --name.'
+            f'Run "{new.name}" exists with another benchmark, model, prompt, sampling or file: choose another name.'
         )
     return run, is_new
+
+
+def _check_samples(samples: int) -> None:
+    if not 1 <= samples <= SEED_ROOM:
+        raise BadRun(f"{samples} samples per problem cannot be: give --samples 1 to {SEED_ROOM}.")
 
 
 def check_template(template: str) -> None:
@@ -167,6 +177,7 @@ def raise_target(connection: sa.Connection, run: Run, samples: int) -> None:
         raise BadRun(
             f'Run "{run.name}" wants {run.samples_per_problem} samples per problem already; {samples} would be fewer.'
         )
+    _check_samples(samples)
     statement = sa.update(runs).where(runs.c.run_id == run.run_id).values(samples_per_problem=samples)
     connection.execute(statement)
 

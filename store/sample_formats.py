@@ -9,6 +9,9 @@ from typing import Any
 
 from store.benchmark_formats import BadFile, json_lines, optional_text, storable, text_field
 
+#: What an integer column holds.
+_LARGEST_COUNT = 2**31 - 1
+
 
 @dataclass(frozen=True)
 class ImportedSample:
@@ -52,8 +55,8 @@ def _count(record: Mapping[str, Any], name: str, place: str) -> int | None:
     value = record.get(name)
     if value is None:
         return None
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise BadFile(f'{place}: field "{name}" must be a whole number, zero or more.')
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _LARGEST_COUNT:
+        raise BadFile(f'{place}: field "{name}" must be a whole number from 0 to {_LARGEST_COUNT}.')
     return value
 
 

@@ -96,10 +96,15 @@ def _placed(connection: sa.Connection, file: SampleFile, benchmark: Benchmark) -
     query = sa.select(columns.key, columns.prompt, columns.problem_id)
     rows = connection.execute(query.where(columns.benchmark_id == benchmark.benchmark_id)).all()
     by_key = {row.key: row.problem_id for row in rows}
-    by_prompt = {row.prompt: row.problem_id for row in rows}
+    by_prompt: dict[str, list[int]] = defaultdict(list)
+    for row in rows:
+        by_prompt[row.prompt].append(row.problem_id)
     seen: dict[int, int] = defaultdict(int)
     for group in read_samples(file.path, file.format_name):
-        problem_id = by_key.get(group.key) if group.key is not None else by_prompt.get(group.prompt or "")
+        found = by_prompt.get(group.prompt or "", []) if group.key is None else [by_key.get(group.key)]
+        if len(found) > 1:
+            raise BadFile(f'{group.place}: several problems have this prompt; say which one as "task_id".')
+        problem_id = found[0] if found else None
         if problem_id is None:
             raise BadFile(_unknown_problem(group, benchmark))
         if group.samples:
@@ -108,7 +113,7 @@ def _placed(connection: sa.Connection, file: SampleFile, benchmark: Benchmark) -
 
 
 def _unknown_problem(group: ImportedGroup, benchmark: Benchmark) -> str:
-    named = f'problem "{group.key}"' if group.key is not None else "a problem with this prompt"
+    named = f'problem "{group.key}"' if group.key is not None else "problem with this prompt"
     return f"{group.place}: benchmark {benchmark.label} has no {named}; import the benchmark these samples are of."
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -73,17 +74,10 @@ _STAGING = "CREATE TEMPORARY TABLE IF NOT EXISTS staged_samples ({}) ON COMMIT D
 
 def storable_completion(text: str) -> str:
     """The text with what PostgreSQL cannot hold (NUL, lone surrogates) replaced by U+FFFD."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8") if not _is_storable(text) else text
+    return _UNSTORABLE.sub("\ufffd", text)
 
 
-def _is_storable(text: str) -> bool:
-    if "\0" in text:
-        return False
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def copy_rows(
@@ -105,12 +99,14 @@ def write_samples(connection: sa.Connection, rows: Iterable[SampleRow]) -> dict[
     raw.execute(_STAGING.encode())
     copy_rows(raw, "staged_samples", _TYPES, map(_copied, rows))
     names = ", ".join([*_HOT, "completion_hash"])
-    # Sorted by key: two writers of overlapping rows meet in the same order and never deadlock.
+    # Sorted by key: two writers of overlapping rows meet in the same order and never deadlock. Then by place: of a
+    # sample that is staged twice, both tables take the first.
+    order = "ORDER BY run_id, problem_id, sample_index, ctid"
     inserted = raw.execute(
         f"""
         WITH written AS (
             INSERT INTO store.samples ({names})
-            SELECT {names} FROM staged_samples ORDER BY run_id, problem_id, sample_index
+            SELECT {names} FROM staged_samples {order}
             ON CONFLICT DO NOTHING
             RETURNING batch_id
         )
@@ -118,12 +114,11 @@ def write_samples(connection: sa.Connection, rows: Iterable[SampleRow]) -> dict[
         """.encode()  # noqa: S608 - the names are this module's own
     ).fetchall()
     raw.execute(
-        b"""
+        f"""
         INSERT INTO store.completions (run_id, problem_id, sample_index, batch_id, completion)
-        SELECT run_id, problem_id, sample_index, batch_id, completion
-        FROM staged_samples ORDER BY run_id, problem_id, sample_index
+        SELECT run_id, problem_id, sample_index, batch_id, completion FROM staged_samples {order}
         ON CONFLICT DO NOTHING
-        """
+        """.encode()  # noqa: S608
     )
     raw.execute(b"DELETE FROM staged_samples")
     return dict(inserted)

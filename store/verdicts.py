@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 
 from store.batches import Batch
 from store.connection import driver
-from store.samples import copy_rows
+from store.samples import copy_rows, storable_completion
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def write_verdicts(connection: sa.Connection, rows: Iterable[VerdictRow]) -> dic
     raw.execute(_STAGING.encode())
     copy_rows(raw, "staged_verdicts", _TYPES, map(_copied, rows))
     names = ", ".join(_NAMES)
-    order = "ORDER BY run_id, problem_id, sample_index, verifier_id, attempt"
+    order = "ORDER BY run_id, problem_id, sample_index, verifier_id, attempt, ctid"
     inserted = raw.execute(
         f"""
         WITH written AS (
@@ -98,17 +99,18 @@ def _copied(row: VerdictRow) -> list[Any]:
 
 
 def _clean(text: str | None) -> str | None:
-    return None if text is None else text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+    return None if text is None else storable_completion(text)
 
 
 def _clean_json(value: Any) -> Any:
-    if isinstance(value, str):
-        return _clean(value)
     if isinstance(value, Mapping):
-        return {str(key): _clean_json(item) for key, item in value.items()}
+        return {storable_completion(str(key)): _clean_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_clean_json(item) for item in value]
-    return value
+    if value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    # Everything else as text: a detail that JSON does not know must not cost the verdict.
+    return storable_completion(str(value))
 
 
 def completions_to_judge(connection: sa.Connection, batch: Batch) -> list[StoredCompletion]:

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
+from pgmq.install import get_embedded_install_sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from store.connection import database_url
@@ -62,25 +63,27 @@ def _embedded() -> dict[str, Any]:
 def install_queues(url: str) -> None:
     """Install the embedded broker's SQL in the store's database, once."""
     with psycopg.connect(url, autocommit=True) as connection:
-        if connection.execute("SELECT to_regclass('pgmq.meta')").fetchone() != (None,):
+        if _installed(connection):
             return
         with connection.transaction():
             connection.execute("SELECT pg_advisory_xact_lock(727276)")  # two first starts at once
-            if connection.execute("SELECT to_regclass('pgmq.meta')").fetchone() == (None,):
-                _install(url, connection)
+            if not _installed(connection):
+                connection.execute(get_embedded_install_sql().encode())
 
 
-def _install(url: str, connection: psycopg.Connection[Any]) -> None:
-    from pgmq.install import get_embedded_install_sql
-
-    connection.execute(get_embedded_install_sql().encode())
+def _installed(connection: psycopg.Connection[Any]) -> bool:
+    # A query over the catalogue's rows, not to_regclass: that one answers from a cache filled before the lock was held.
+    query = "SELECT 1 FROM pg_class AS c JOIN pg_namespace AS s ON s.oid = c.relnamespace WHERE s.nspname = 'pgmq'"
+    return connection.execute(query).fetchone() is not None
 
 
 def quiet() -> None:
-    """Keep the queue client from logging every message."""
+    """Keep the queue client from logging every message, and Celery from warning of what is not used here."""
     with suppress(ImportError):  # it prefers loguru, which is there only where another package brought it
         import loguru
 
         loguru.logger.disable("pgmq")
     logging.getLogger("pgmq").setLevel(logging.WARNING)
+    # On quorum queues it warns at every start of what ETA tasks would do; there are none.
+    logging.getLogger("celery.worker.consumer.delayed_delivery").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=UserWarning, module="pgmq")

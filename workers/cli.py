@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -107,11 +109,15 @@ def list_command() -> None:
 
 @run.command()
 @click.argument("name", metavar="RUN")
-def status(name: str) -> None:
+@click.option("--format", "format_name", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def status(name: str, format_name: str) -> None:
     """Say how far a run is."""
     ready()
     found = _find(name)
     progress = current(found)
+    if format_name == "json":
+        click.echo(json.dumps(_status_values(found, progress)))
+        return
     wanted = "" if progress.samples_wanted is None else f" of {progress.samples_wanted:,}"
     click.echo(f"{found.name}: {_state(found.state, progress)}")
     click.echo(f"samples    {progress.samples:,}{wanted}, {progress.truncated:,} cut by the token limit")
@@ -123,6 +129,15 @@ def status(name: str) -> None:
         click.echo(f"set aside: {error}")
 
 
+def _status_values(found: Run, progress: RunProgress) -> dict[str, Any]:
+    return {
+        "run": found.name,
+        "state": _state(found.state, progress),
+        "samples_per_problem": found.samples_per_problem,
+        **asdict(progress),
+    }
+
+
 @run.command()
 @click.argument("name", metavar="RUN")
 @click.option("--wait/--no-wait", default=True, help="Stay and show progress until all is drawn and judged.")
@@ -130,7 +145,7 @@ def status(name: str) -> None:
 def start(name: str, wait: bool, draw_size: int) -> None:
     """Plan what the run lacks, send it to the workers, and watch."""
     ready()
-    _start(_find(name), wait, draw_size)
+    _start(_open_run(name), wait, draw_size)
 
 
 @run.command()
@@ -140,8 +155,9 @@ def start(name: str, wait: bool, draw_size: int) -> None:
 def topup(name: str, samples: int, wait: bool) -> None:
     """Want more samples for each problem and draw what is missing."""
     ready()
+    found = _open_run(name)
     with transaction() as connection:
-        raise_target(connection, find_run(connection, name), samples)
+        raise_target(connection, found, samples)
     _start(_find(name), wait, planning.DRAW_SIZE)
 
 
@@ -149,8 +165,6 @@ def _start(found: Run, wait: bool, draw_size: int) -> None:
     from workers.enqueue import enqueue
     from workers.sweeper import sweep
 
-    if found.state != "open":
-        raise PassatkError(f'Run "{found.name}" is {found.state}.')
     plan = planning.plan_run(found, draw_size)
     enqueue(plan.batch_ids)
     if not plan.batch_ids and not current(found).open_batches:
@@ -208,6 +222,13 @@ def _find(name: str) -> Run:
         return find_run(connection, name)
 
 
+def _open_run(name: str) -> Run:
+    found = _find(name)
+    if found.state != "open":
+        raise PassatkError(f'Run "{found.name}" is {found.state}: nothing of it is drawn or judged.')
+    return found
+
+
 @click.command()
 @click.option("--run", "name", required=True, help="Run whose stored samples are judged.")
 @click.option("--verifier", help="Which verifier; default: the usual one of the benchmark's format.")
@@ -216,7 +237,7 @@ def _find(name: str) -> Run:
 def verify(name: str, verifier: str | None, jobs: int, to_workers: bool) -> None:
     """Judge a run's stored samples, again or for the first time. No engine is needed."""
     ready()
-    found = _find(name)
+    found = _open_run(name)
     row, planned = planning.plan_judging(found, verifier)
     found = _find(name)
     before = current(found)
@@ -230,7 +251,8 @@ def verify(name: str, verifier: str | None, jobs: int, to_workers: bool) -> None
         return
     judges = LocalJudges(found, row.verifier_id, jobs)
     try:
-        _conclude(found, watch(found, "Waiting for batches that other workers hold.", judges.submit_open))
+        hint = "Waiting for batches that other workers hold."
+        _conclude(found, watch(found, hint, judges.submit_open, judges.left))
     finally:
         judges.close()
 
@@ -282,8 +304,6 @@ def _say_ready(text: str) -> None:
 
 
 def _option(text: str) -> tuple[str, Any]:
-    import json
-
     name, separator, value = text.partition("=")
     if not separator or not name:
         raise PassatkError(f'Engine option "{text}" must be NAME=VALUE, as in max_num_seqs=128.')

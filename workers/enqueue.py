@@ -43,8 +43,11 @@ def _send(batch_ids: Sequence[int], models: dict[int, str | None]) -> None:
 
 def queue_depth(queue: str) -> int:
     """Messages waiting in a queue."""
-    with app.connection_or_acquire() as connection:
-        declared = app.amqp.queues.get(queue) or app.amqp.queues.add(queue)
-        bound = declared(connection.default_channel)
-        bound.declare()
-        return int(bound.queue_declare(passive=True).message_count)
+    try:
+        with app.connection_or_acquire() as connection:
+            declared = app.amqp.queues.get(queue) or app.amqp.queues.add(queue)
+            bound = declared(connection.default_channel)
+            bound.declare()
+            return int(bound.queue_declare(passive=True).message_count)
+    except OperationalError as error:
+        raise BrokerUnreachable(f"The broker does not answer ({error}); it is asked again.") from error

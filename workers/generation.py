@@ -6,6 +6,7 @@ import functools
 import logging
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from store.batches import Batch, claim, hand_back
@@ -16,12 +17,19 @@ from store.samples import SampleRow
 from store.work import DrawOrder, draw_order, ensure_engine
 from workers.engines import Engine, Generated, GenerationRequest, SamplingParameters, open_engine
 from workers.enqueue import enqueue
-from workers.errors import BrokerUnreachable, PromptTooLong
+from workers.errors import BrokerUnreachable, EngineFailed, PromptTooLong
 from workers.heartbeat import Heartbeat
 from workers.settings import WorkerSettings
 from workers.writer import Writer
 
 _LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    engine: Engine
+    model: Model
+    engine_id: int
 
 
 class Generator:
@@ -32,9 +40,7 @@ class Generator:
         self._writer = Writer()
         self._options = dict(engine_options or {})
         self._lock = threading.Lock()
-        self._engine: Engine | None = None
-        self._engine_model: Model | None = None
-        self._engine_id = 0
+        self._loaded: _Loaded | None = None
 
     def run(self, batch_id: int) -> None:
         """Draw one batch, unless it is done or another worker has it."""
@@ -58,26 +64,39 @@ class Generator:
             return claim(connection, batch_id, self._heartbeat.worker, self._heartbeat.lease_seconds)
 
     def _draw(self, batch: Batch, order: DrawOrder) -> list[int]:
-        engine = self.load(order.model, order.engine_options)
+        loaded = self._load(order.model, order.engine_options)
         request = GenerationRequest(order.prompt, order.seeds, _sampling(order.sampling))
         try:
-            generated = engine.submit(request).result()
+            generated = loaded.engine.submit(request).result()
         except PromptTooLong as error:
             raise PromptTooLong(f"problem {order.problem_key}: {error}") from error
-        return self._writer.write(batch, _rows(batch, generated, self._engine_id)).result()
+        if len(generated) != len(order.seeds):
+            raise EngineFailed(f"The engine drew {len(generated)} samples, asked for {len(order.seeds)} samples.")
+        # The engine that drew them: by now another thread may have loaded another model.
+        return self._writer.write(batch, _rows(batch, generated, loaded.engine_id)).result()
 
     def load(self, model: Model, options: Mapping[str, Any] | None = None) -> Engine:
         """The engine of a model; another model's engine, or a dead one, is closed first."""
+        return self._load(model, options).engine
+
+    def _load(self, model: Model, options: Mapping[str, Any] | None) -> _Loaded:
         with self._lock:
-            if self._engine is not None and self._engine_model == model and self._engine.alive():
-                return self._engine
-            if self._engine is not None:
-                self._engine.close()
-                self._engine = None
+            if self._loaded is not None and self._loaded.model == model and self._loaded.engine.alive():
+                return self._loaded
+            self._unload()
             engine = open_engine(model.location, model.backend, {**dict(options or {}), **self._options})
-            self._engine_id = _engine_row(engine)
-            self._engine, self._engine_model = engine, model
-            return engine
+            try:
+                engine_id = patiently(lambda: _engine_row(engine))
+            except BaseException:
+                engine.close()  # a second one beside it might not fit into memory
+                raise
+            self._loaded = _Loaded(engine, model, engine_id)
+            return self._loaded
+
+    def _unload(self) -> None:
+        loaded, self._loaded = self._loaded, None
+        if loaded is not None:
+            loaded.engine.close()
 
     def _give_back(self, batch: Batch, error: str, final: bool) -> None:
         def back() -> None:
@@ -91,9 +110,7 @@ class Generator:
         """Write what is drawn and unload the engine."""
         self._writer.close()
         with self._lock:
-            if self._engine is not None:
-                self._engine.close()
-                self._engine = None
+            self._unload()
 
 
 def _order(batch: Batch) -> DrawOrder:

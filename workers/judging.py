@@ -5,14 +5,22 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 
 import sqlalchemy as sa
 
 from store.batches import sweep_expired
-from store.connection import transaction
+from store.connection import patiently, transaction
+from store.errors import PassatkError
 from store.runs import Run
 from store.tables import batches
+
+#: So many deaths in a row, with no batch judged between them, are no accident.
+_MOST_DEATHS = 5
+
+
+class JudgesDied(PassatkError):
+    """The judging processes died again and again."""
 
 
 class LocalJudges:
@@ -21,20 +29,41 @@ class LocalJudges:
     def __init__(self, run: Run, verifier_id: int, jobs: int) -> None:
         self._run = run
         self._verifier_id = verifier_id
-        # Spawned, not forked: a verifier's sandbox must start from a process that holds nothing of ours.
-        context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_ignore_interrupts)
+        self._jobs = jobs
+        self._pool = _processes(jobs)
         self._running: dict[int, Future[None]] = {}
+        self._deaths = 0
 
     def submit_open(self) -> None:
-        """Hand every ready batch that is not in work here to the processes; raise what broke one of them."""
+        """Hand every ready batch that is not in work here to the processes; raise what broke one of them.
+
+        Processes that were killed are replaced: what they held is judged again when its lease ends.
+        """
+        try:
+            self._collect()
+            for batch_id in patiently(self._ready):
+                if batch_id not in self._running:
+                    self._running[batch_id] = self._pool.submit(judge_here, batch_id)
+        except BrokenExecutor as error:
+            self._replace_processes(error)
+
+    def _collect(self) -> None:
         for batch_id, future in list(self._running.items()):
             if future.done():
                 del self._running[batch_id]
                 future.result()
-        for batch_id in self._ready():
-            if batch_id not in self._running:
-                self._running[batch_id] = self._pool.submit(judge_here, batch_id)
+                self._deaths = 0
+
+    def _replace_processes(self, error: BrokenExecutor) -> None:
+        self._deaths += 1
+        if self._deaths >= _MOST_DEATHS:
+            raise JudgesDied(
+                f"A judging process died {self._deaths} times in a row ({error}): is memory short? "
+                "Try fewer --jobs; what was judged is stored."
+            ) from error
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._running.clear()
+        self._pool = _processes(self._jobs)
 
     def _ready(self) -> Sequence[int]:
         columns = batches.c
@@ -45,9 +74,30 @@ class LocalJudges:
             sweep_expired(connection)
             return connection.scalars(query.order_by(columns.batch_id)).all()
 
+    def left(self) -> int:
+        """Batches of the run and verifier that are not judged yet, here or elsewhere."""
+        columns = batches.c
+        query = sa.select(sa.func.count()).where(
+            columns.run_id == self._run.run_id,
+            columns.verifier_id == self._verifier_id,
+            columns.state.in_(["ready", "leased"]),
+        )
+
+        def count() -> int:
+            with transaction() as connection:
+                return int(connection.execute(query).scalar_one())
+
+        return patiently(count)
+
     def close(self) -> None:
         """Finish what is in work and drop the rest; it stays planned in the store."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _processes(jobs: int) -> ProcessPoolExecutor:
+    # Spawned, not forked: a verifier's sandbox must start from a process that holds nothing of ours.
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(jobs, mp_context=context, initializer=_ignore_interrupts)
 
 
 def judge_here(batch_id: int) -> None:

@@ -5,27 +5,30 @@ from __future__ import annotations
 import logging
 import threading
 
-import sqlalchemy as sa
-
 from store.batches import ReadyQueue, lost_batches, ready_queues, sweep_expired
-from store.connection import transaction
+from store.connection import alone, transaction
 from workers.enqueue import enqueue, queue_depth
 from workers.queues import VERIFY_QUEUE, draw_queue
 from workers.settings import WorkerSettings
+
+#: The advisory lock that one sweeper holds.
+_LOCK = 727277
 
 _LOG = logging.getLogger(__name__)
 
 
 def sweep(settings: WorkerSettings) -> int:
     """One pass; returns how many messages were sent again. Of several sweepers one works, the others pass."""
-    with transaction() as connection:
-        if not connection.execute(sa.text("SELECT pg_try_advisory_xact_lock(727277)")).scalar_one():
+    with alone(_LOCK) as mine:
+        if not mine:
             return 0
-        sweep_expired(connection)
-        queues = ready_queues(connection, settings.patience_seconds)
+        with transaction() as connection:
+            sweep_expired(connection)
+            queues = ready_queues(connection, settings.patience_seconds)
         quiet = [queue for queue in queues if queue.quiet and _fewer_messages(queue)]
-        lost = lost_batches(connection, quiet, settings.patience_seconds)
-        # Sent while the lock is held, so that two sweepers never send the same batch.
+        with transaction() as connection:
+            lost = lost_batches(connection, quiet, settings.patience_seconds)
+        # After the commit, and still alone: two sweepers never send the same batch.
         enqueue(lost)
     return len(lost)
 

@@ -104,8 +104,10 @@ class Verification:
         return rows
 
     def _judgements(self, order: _Order, verifier: Verifier, texts: Sequence[str]) -> list[Judgement]:
+        if not texts:
+            return []
         if order.batch.tries < VERIFIER_TRIES:
-            return verifier.judge(order.problem, texts)
+            return _judged(verifier, order.problem, texts)
         # The last try: each completion alone, so that only what breaks the verifier is left undecided.
         return [_judge_or_undecided(verifier, order.problem, text) for text in texts]
 
@@ -116,9 +118,16 @@ class Verification:
         self._open.clear()
 
 
+def _judged(verifier: Verifier, problem: Problem, texts: Sequence[str]) -> list[Judgement]:
+    judgements = verifier.judge(problem, texts)
+    if len(judgements) != len(texts):
+        raise VerifierBroken(f"Verifier {verifier.name} gave {len(judgements)} judgements of {len(texts)} completions.")
+    return judgements
+
+
 def _judge_or_undecided(verifier: Verifier, problem: Problem, text: str) -> Judgement:
     try:
-        return verifier.judge(problem, [text])[0]
+        return _judged(verifier, problem, [text])[0]
     except Exception as error:
         # Whatever breaks in a verifier is the verifier's fault, never the sample's.
         if isinstance(error, PassatkError) and not error.retryable:

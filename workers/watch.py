@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from store.connection import patiently, transaction
+from store.errors import PassatkError
 from store.progress import RunProgress, run_progress
 from store.runs import Run
 
@@ -66,14 +67,19 @@ def current(run: Run) -> RunProgress:
     return patiently(read)
 
 
-def watch(run: Run, idle_hint: str, each_pass: Callable[[], object]) -> RunProgress:
-    """Show progress until no batch is open; `each_pass` is called about every second (sweeping, or working)."""
+def watch(
+    run: Run, idle_hint: str, each_pass: Callable[[], object], left: Callable[[], int] | None = None
+) -> RunProgress:
+    """Show progress until no batch is left; `each_pass` is called about every second (sweeping, or working).
+
+    `left` counts the batches that are waited for; without it they are all open ones of the run.
+    """
     first = current(run)
     rate = _Rate(first)
     console = Console(stderr=True)
     show: _Bars | _Lines = _Bars(console, first) if console.is_terminal else _Lines()
     try:
-        return _until_done(run, first, rate, show, idle_hint, each_pass)
+        return _until_done(run, first, rate, show, idle_hint, each_pass, left)
     finally:
         show.close()
 
@@ -85,13 +91,17 @@ def _until_done(
     show: _Bars | _Lines,
     idle_hint: str,
     each_pass: Callable[[], object],
+    left: Callable[[], int] | None,
 ) -> RunProgress:
-    last_change, hinted = time.monotonic(), False
+    last_change, hinted, told = time.monotonic(), False, ""
     while True:
         show.update(progress, rate)
-        if progress.open_batches == 0:
-            return progress
-        each_pass()
+        if (progress.open_batches if left is None else left()) == 0:
+            return progress if left is None else current(run)
+        trouble = _trouble_of(each_pass)
+        if trouble and trouble != told:
+            click.echo(trouble, err=True)
+            told = trouble
         time.sleep(0.5)
         newer = current(run)
         if newer.batches != progress.batches or newer.batches.get("leased"):
@@ -100,6 +110,17 @@ def _until_done(
             click.echo(idle_hint, err=True)
             hinted = True
         progress = newer
+
+
+def _trouble_of(each_pass: Callable[[], object]) -> str:
+    """What went wrong in a pass and may pass by itself: a store or a broker that restarts ends no watching."""
+    try:
+        each_pass()
+    except PassatkError as error:
+        if not error.retryable:
+            raise
+        return str(error)
+    return ""
 
 
 class _Bars:

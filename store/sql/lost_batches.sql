@@ -15,7 +15,8 @@ WITH keyed AS (
 overtaken AS (
     SELECT queue_key, max(enqueued_at) AS sent_before
     FROM keyed
-    WHERE leased_at < now() - make_interval(secs => %(patience)s)
+    -- A batch that was given back and sent again was taken before that message, and overtook nobody with it.
+    WHERE leased_at < now() - make_interval(secs => %(patience)s) AND enqueued_at <= leased_at
     GROUP BY queue_key
 )
 
@@ -28,7 +29,7 @@ WHERE
         (k.enqueued_at IS NULL AND k.created_at < now() - interval '3 seconds')
         OR (
             k.enqueued_at < now() - make_interval(secs => %(patience)s)
-            AND (k.enqueued_at < o.sent_before OR k.queue_key = ANY(%(quiet_keys)s::integer []))
+            AND (k.enqueued_at < o.sent_before OR k.queue_key = ANY(%(quiet_keys)s))
         )
     )
 ORDER BY k.batch_id

@@ -42,7 +42,7 @@ ranges AS (
 )
 
 INSERT INTO store.batches (run_id, problem_id, first_index, end_index)
-SELECT %(run_id)s, problem_id, first_index, end_index
+SELECT %(run_id)s AS run_id, problem_id, first_index, end_index
 FROM ranges
 ORDER BY first_index, position
 RETURNING batch_id

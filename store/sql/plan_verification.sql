@@ -5,7 +5,7 @@ WITH missing AS (
     FROM store.samples AS s
     LEFT JOIN store.verdicts AS v
         ON
-            v.run_id = s.run_id AND v.problem_id = s.problem_id AND v.sample_index = s.sample_index
+            s.run_id = v.run_id AND s.problem_id = v.problem_id AND s.sample_index = v.sample_index
             AND v.verifier_id = %(verifier_id)s
     WHERE
         s.run_id = %(run_id)s
@@ -34,7 +34,7 @@ ranges AS (
 )
 
 INSERT INTO store.batches (run_id, problem_id, verifier_id, attempt, first_index, end_index)
-SELECT %(run_id)s, problem_id, %(verifier_id)s, attempt, first_index, end_index
+SELECT %(run_id)s AS run_id, problem_id, %(verifier_id)s AS verifier_id, attempt, first_index, end_index
 FROM ranges
 ORDER BY first_index, problem_id
 RETURNING batch_id

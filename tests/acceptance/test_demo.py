@@ -1,0 +1,65 @@
+"""The demo as a newcomer runs it: stopped with Ctrl-C, run again, run a third time."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLES = 24
+
+
+def _demo(house, log: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, str(ROOT / "examples" / "arithmetic" / "demo.py"), "--samples", str(SAMPLES)]
+    with log.open("wb") as stream:
+        return subprocess.Popen(
+            command, env=house.environment, stdout=stream, stderr=stream, cwd=ROOT, start_new_session=True
+        )
+
+
+@pytest.mark.timeout(600)
+def test_stopped_and_run_again(house) -> None:
+    log = house.home / "demo.log"
+    try:
+        _stopped_half_way(house, log)
+        drawn = house.status("demo")["samples"]
+        first = house.texts("demo")
+        assert _demo(house, log).wait(300) == 0, log.read_text()
+        house.assert_whole("demo", 100, SAMPLES)
+        after = house.texts("demo")
+        assert len(first) == drawn
+        assert {key: after[key] for key in first} == first
+        _the_dashboard_answers(log)
+        newest = house.rows("SELECT max(batch_id), count(*) FROM store.batches")
+        assert _demo(house, log).wait(120) == 0, log.read_text()
+        assert house.rows("SELECT max(batch_id), count(*) FROM store.batches") == newest
+    finally:
+        house.passatk("dashboard", "stop")
+
+
+def _stopped_half_way(house, log: Path) -> None:
+    process = _demo(house, log)
+    house.wait_for(lambda: house.passatk("run", "list").stdout.startswith("demo"))
+    house.wait_for(lambda: house.status("demo")["samples"] > 0)
+    os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C does: every process of the terminal's group
+    assert process.wait(120) != 0
+    assert "run the demo again to go on" in log.read_text()
+    assert "Traceback" not in log.read_text()
+    assert house.status("demo")["samples"] < 100 * SAMPLES
+    assert house.status("demo")["batches"].get("leased") is None
+
+
+def _the_dashboard_answers(log: Path) -> None:
+    shown = log.read_text()
+    assert "coverage (chain)" in shown
+    address = re.search(r"http://127\.0\.0\.1:\d+", shown)
+    assert address is not None, shown
+    with urllib.request.urlopen(address.group(), timeout=30) as response:
+        assert response.status == 200

@@ -1,0 +1,67 @@
+"""A real PostgreSQL for the tests: one embedded server for all, a database of its own for each test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from store import connection, embedded, schema
+from store.settings import StoreSettings
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED_DATA = Path(os.environ.get("PASSATK_SHARED_DATA") or ROOT.parent / "shared" / "data")
+_TEMPLATE = "template_passatk"
+
+for _name in [name for name in os.environ if name.startswith("PASSATK_") and name != "PASSATK_SHARED_DATA"]:
+    if _name not in ("PASSATK_VECTORS", "PASSATK_CHROMIUM"):
+        del os.environ[_name]  # a developer's own store must never be written to by a test
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Path]:
+    """The home of a running embedded server, with an up-to-date template database in it."""
+    home = Path(tempfile.mkdtemp(prefix="passatk-tests-"))
+    home.chmod(0o755)
+    url = embedded.start(home)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PASSATK_HOME", str(home))
+        patch.setenv("PASSATK_DATABASE_URL", _admin(url, f"CREATE DATABASE {_TEMPLATE}", _TEMPLATE))
+        schema.upgrade()
+        connection.engine().dispose()
+    yield home
+    embedded.stop(home)
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _admin(url: str, statement: str, database: str) -> str:
+    """Run a statement on the server; returns the URL of the database it was about."""
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute(statement.encode())
+    return url.replace(f"/{embedded.DATABASE}?", f"/{database}?")
+
+
+@pytest.fixture
+def store(server: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StoreSettings]:
+    """An empty store with all tables, and an empty home and mirror; the environment points at them."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    url = embedded.start(server)
+    monkeypatch.setenv("PASSATK_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PASSATK_DATABASE_URL", _admin(url, f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}", name))
+    yield StoreSettings.from_environment()
+    connection.engine().dispose()
+    _admin(url, f"DROP DATABASE {name} WITH (FORCE)", name)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data; tests that use it skip where it is not there."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"no real data in {SHARED_DATA}; name its folder with PASSATK_SHARED_DATA")
+    return SHARED_DATA

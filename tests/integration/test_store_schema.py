@@ -1,0 +1,115 @@
+"""The schema: migrations go up and down, match the tables, comment everything; the reader reads and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
+import migrations
+from store import schema
+from store.connection import database_url, reader_url, transaction
+from store.settings import StoreSettings
+
+
+def _alembic() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    return config
+
+
+def test_migrations_match_the_tables(store: StoreSettings) -> None:
+    command.check(_alembic())
+
+
+def test_migrations_go_down_and_up_again(store: StoreSettings) -> None:
+    command.downgrade(_alembic(), "base")
+    with transaction() as connection:
+        left = connection.scalars(
+            sa.text("SELECT schema_name FROM information_schema.schemata WHERE schema_name IN ('store', 'analytics')")
+        ).all()
+    assert left == []
+    assert schema.upgrade() == schema.head_revision()
+    command.check(_alembic())
+
+
+@pytest.mark.parametrize("name", ["store", "analytics"])
+def test_every_table_and_column_has_a_comment(store: StoreSettings, name: str) -> None:
+    query = """
+        SELECT c.relname || coalesce('.' || a.attname, '')
+        FROM pg_class AS c
+        JOIN pg_namespace AS s ON s.oid = c.relnamespace
+        LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        WHERE s.nspname = :schema AND c.relkind IN ('r', 'v')
+          AND (col_description(c.oid, a.attnum) IS NULL OR obj_description(c.oid, 'pg_class') IS NULL)
+    """
+    with transaction() as connection:
+        assert connection.scalars(sa.text(query), {"schema": name}).all() == []
+
+
+def test_every_constraint_is_named_by_the_convention(store: StoreSettings) -> None:
+    query = """
+        SELECT k.conname FROM pg_constraint AS k JOIN pg_namespace AS s ON s.oid = k.connamespace
+        WHERE s.nspname = 'store' AND k.contype <> 'n' AND k.conname !~ '^(pk|fk|uq|ck)_'
+    """
+    with transaction() as connection:
+        assert connection.scalars(sa.text(query)).all() == []
+
+
+class TestReader:
+    """The role analysts get."""
+
+    @pytest.fixture
+    def reader(self, store: StoreSettings) -> psycopg.Connection[tuple[object, ...]]:
+        command.downgrade(_alembic(), "base")  # grants on a database are not copied from a template: make them anew
+        schema.upgrade()
+        return psycopg.connect(reader_url(), autocommit=True)
+
+    def test_reads_every_view(self, reader: psycopg.Connection[tuple[object, ...]]) -> None:
+        views = reader.execute("SELECT viewname FROM pg_views WHERE schemaname = 'analytics'").fetchall()
+        assert len(views) >= 13
+        for (view,) in views:
+            reader.execute(f"SELECT * FROM {view} LIMIT 1".encode())  # noqa: S608
+        assert reader.execute("SELECT pass_at_k(5, 2, 3), pass_at_k(5, 2, 6)").fetchone() == (0.9, None)
+        reader.close()
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "SELECT * FROM store.samples",
+            "SELECT * FROM store.problems",
+            "INSERT INTO analytics.benchmarks (benchmark) VALUES ('x')",
+            "UPDATE analytics.runs SET run = 'x'",
+            "DELETE FROM analytics.verdicts",
+            "SET default_transaction_read_only = off; DELETE FROM analytics.verdicts",
+            "SET default_transaction_read_only = off; CREATE TABLE analytics.x (i int)",
+            "SET default_transaction_read_only = off; CREATE TABLE public.x (i int)",
+            "SET default_transaction_read_only = off; CREATE TEMPORARY TABLE x (i int)",
+            "SELECT pg_advisory_lock(1)",
+            "SELECT set_config('statement_timeout', '0', false)",
+            "SELECT pg_sleep(1)",
+            "SELECT lo_create(0)",
+            "SELECT pg_notify('a', 'b')",
+            "SELECT pg_logical_emit_message(false, 'a', 'b')",
+            "SELECT query_to_xml('select 1', true, true, '')",
+            "SELECT pg_read_file('/etc/passwd')",
+            "COPY (SELECT 1) TO '/tmp/x'",
+            "COPY (SELECT 1) TO PROGRAM 'cat'",
+            "DO $$ BEGIN END $$",
+            "CREATE ROLE other",
+            "SET ROLE postgres",
+        ],
+    )
+    def test_can_do_nothing_else(self, reader: psycopg.Connection[tuple[object, ...]], statement: str) -> None:
+        with reader, pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction)):
+            reader.execute(statement.encode())
+
+
+def test_the_url_needs_a_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PASSATK_DATABASE_URL", "mysql://here")
+    with pytest.raises(Exception, match="must start with postgresql://"):
+        database_url()
