@@ -59,12 +59,15 @@ def status() -> None:
         made = "is stopped" if embedded.exists(settings.home) else "was never started"
         raise PassatkError(f"The embedded store in {settings.home} {made}: start it with `passatk store up`.")
     schema.check_reachable()
-    click.echo(f"store     {database_url(settings)}")
-    click.echo(f"revision  {schema.current_revision() or 'none'} (this passatk needs {schema.head_revision()})")
+    revision = schema.current_revision()
+    click.echo(f"store       {database_url(settings)}")
+    click.echo(f"revision    {revision or 'none'} (this passatk needs {schema.head_revision()})")
+    if revision is None:
+        return
     with transaction() as connection:
         for table in ("benchmarks", "runs", "samples", "verdicts"):
             count = connection.exec_driver_sql(f"SELECT count(*) FROM store.{table}").scalar_one()  # noqa: S608
-            click.echo(f"{table:<10}{count:,}")
+            click.echo(f"{table:<12}{count:,}")
 
 
 @store.command()

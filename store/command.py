@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 import click
 
@@ -26,6 +27,14 @@ class Commands(click.Group):
         loaded = found.load()
         assert isinstance(loaded, click.Command)
         return loaded
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # The reader of our output left (`| head`): not an error; keep the interpreter's exit from complaining.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(0)
 
     @staticmethod
     def _entry_points() -> dict[str, EntryPoint]:
@@ -51,10 +60,6 @@ def main() -> None:
         sys.exit(error.exit_code)
     except PassatkError as error:
         _end(1, f"Error: {error}")
-    except BrokenPipeError:
-        # The reader of our output left (`| head`): not an error; keep the interpreter's exit from complaining.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     else:
         sys.exit(status if isinstance(status, int) else 0)
 

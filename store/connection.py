@@ -37,11 +37,21 @@ def database_url(settings: StoreSettings | None = None) -> str:
     settings = settings or StoreSettings.from_environment()
     if settings.database_url is None:
         return _embedded_url(str(settings.home), os.getpid())
-    if not settings.database_url.startswith(("postgresql://", "postgres://")):
-        raise BadDatabaseUrl(
-            "PASSATK_DATABASE_URL must start with postgresql://, as in postgresql://user@host:5432/database."
-        )
-    return settings.database_url
+    return _given_url(settings.database_url)
+
+
+@functools.lru_cache(maxsize=8)
+def _given_url(url: str) -> str:
+    example = "postgresql://user@host:5432/database"
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise BadDatabaseUrl(f"PASSATK_DATABASE_URL must start with postgresql://, as in {example}.")
+    try:
+        # Both readers of it are asked: libpq, and SQLAlchemy, which takes a little less.
+        psycopg.conninfo.conninfo_to_dict(url)
+        sa.make_url(url)
+    except (psycopg.Error, sa.exc.ArgumentError, ValueError) as error:
+        raise BadDatabaseUrl(f"PASSATK_DATABASE_URL cannot be read: {error}. Write it as {example}.") from error
+    return url
 
 
 @functools.lru_cache(maxsize=8)

@@ -29,8 +29,19 @@ def _config() -> Config:
 def upgrade() -> str:
     """Create or upgrade every table; returns the revision reached."""
     check_reachable()
+    _refuse_newer()
     command.upgrade(_config(), "head")
     return head_revision()
+
+
+def _refuse_newer() -> None:
+    current = current_revision()
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if current is not None and current not in known:
+        raise SchemaOutdated(
+            f"The store has schema revision {current}, which a newer passatk made: this one reads up to "
+            f"{head_revision()}. Install the newer passatk."
+        )
 
 
 def head_revision() -> str:
@@ -66,6 +77,7 @@ def ensure(embedded: bool) -> None:
         raise
     if current == wanted:
         return
+    _refuse_newer()
     if embedded:
         upgrade()
         return

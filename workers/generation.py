@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +25,9 @@ from workers.settings import WorkerSettings
 from workers.writer import Writer
 
 _LOG = logging.getLogger(__name__)
+
+#: How often a waiting thread looks whether the engine still moves.
+_WATCH_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ class Generator:
         loaded = self._load(order.model, order.engine_options)
         request = GenerationRequest(order.prompt, order.seeds, _sampling(order.sampling))
         try:
-            generated = loaded.engine.submit(request).result()
+            generated = _wait(loaded.engine, loaded.engine.submit(request))
         except PromptTooLong as error:
             raise PromptTooLong(f"problem {order.problem_key}: {error}") from error
         if len(generated) != len(order.seeds):
@@ -111,6 +116,20 @@ class Generator:
         self._writer.close()
         with self._lock:
             self._unload()
+
+
+def _wait(engine: Engine, future: Future[list[Generated]]) -> list[Generated]:
+    while True:
+        try:
+            return future.result(timeout=_WATCH_SECONDS)
+        except TimeoutError:
+            if future.done() or engine.alive():
+                continue  # a long batch, or done just now
+            # A step that hangs never comes back, and a thread cannot be killed: the process goes, a supervisor
+            # starts another, and the leases bring the batches back.
+            _LOG.critical("The engine has stopped making progress; this worker ends so that another can start.")
+            logging.shutdown()
+            os._exit(70)
 
 
 def _order(batch: Batch) -> DrawOrder:

