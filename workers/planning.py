@@ -15,7 +15,7 @@ from store.work import benchmark_format
 from workers.verifiers import default_verifier, open_verifier
 
 #: Samples of one problem in one request to the engine: they share its prompt.
-DRAW_SIZE = 32
+DRAW_SIZE = 64
 #: Samples of one problem judged together.
 JUDGE_SIZE = 64
 

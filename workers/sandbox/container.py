@@ -1,0 +1,31 @@
+"""The container of tier `bwrap`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def bwrap_command(bwrap: str, inner: list[str]) -> list[str]:
+    """The command that runs `inner` in a container of its own; `{prefix}` stands for the interpreter's place.
+
+    Nothing of the host is in it but the interpreter, shared libraries, time zones and a few devices; no `/proc`. The
+    capability is one over the container's own namespaces: the zygote makes each batch's with it and gives it up there.
+    """
+    command = [
+        bwrap, "--unshare-all", "--unshare-user", "--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN",
+        "--clearenv", "--new-session", "--hostname", "sandbox", "--dir", "/dev", "--dir", "/tmp",
+    ]  # fmt: skip
+    for name in ("PYTHONHASHSEED", "0"), ("PYTHONDONTWRITEBYTECODE", "1"), ("LC_ALL", "C.UTF-8"):
+        command += ["--setenv", *name]
+    for device in ("null", "zero", "full", "random", "urandom"):
+        command += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
+    for place in ("/usr/lib", "/usr/lib64", "/usr/share/zoneinfo"):
+        command += ["--ro-bind-try", place, place]
+    for place in ("/lib", "/lib64"):
+        link = ["--symlink", os.readlink(place), place] if os.path.islink(place) else ["--ro-bind-try", place, place]
+        command += link
+    for place in ("lib", "bin"):
+        inside = os.path.join(sys.base_prefix, place)
+        command += ["--ro-bind", f"{{prefix}}/{place}", inside]
+    return [*command, "--remount-ro", "/", "--chdir", "/", *inner]

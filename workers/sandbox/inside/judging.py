@@ -1,0 +1,125 @@
+"""The judging process: it holds the tests, runs them against candidates that live elsewhere, and says what came out.
+
+What it says is one report a program, a plain mapping:
+outcome, reason (names of the glossary), cpu_seconds, wall_seconds, integrity ("strong" or "weak"), and `detail`.
+"""
+
+from __future__ import annotations
+
+import _socket
+import json
+import os
+import random
+import signal
+from types import FrameType
+from typing import Any
+
+from workers.sandbox.inside import candidate, kernel
+from workers.sandbox.inside.accounts import NeedsSharedProcess, Stopped
+from workers.sandbox.inside.frames import Reader, send
+from workers.sandbox.inside.session import Session
+from workers.sandbox.inside.trusted_tests import Request, Tests
+from workers.sandbox.inside.weighing import Finding, failed, found_there, reason_of, told_of, weigh
+
+REPORT, END, BROKEN, LAST = 1, 2, 3, 4
+_REQUEST_LIMIT = 1 << 30
+_FAR = 5.0
+_SHARED_SCRATCH = "/tmp"
+
+
+class TestsTookTooLong(BaseException):
+    """The tests themselves ran far beyond the candidate's wall limit."""
+
+
+def serve(data: int, orders: _socket.socket, has_scratch: bool, left: int) -> bool:
+    """Read one request from `data`, judge its programs, write one report each and END.
+
+    It ends early after `left` programs, or where a program used its scratch, and then says LAST: the batch root ends
+    too, for the next program must not find what this one left. Returns whether the batch root may serve another.
+    """
+    _, body = Reader(data, _REQUEST_LIMIT).read()
+    request = Request(**json.loads(body))
+    signal.signal(signal.SIGALRM, _on_alarm)
+    try:
+        tests = Tests(request)
+    except Exception as error:
+        send(data, BROKEN, json.dumps(f"the tests do not run: {type(error).__name__}: {error}"[:500]).encode())
+        return True
+    for program in request.programs[:left]:
+        report = judge(orders, tests, request, program)
+        send(data, REPORT, json.dumps(report).encode())
+        if has_scratch and os.listdir(_SHARED_SCRATCH):
+            left = 0
+            break
+    stay = len(request.programs) < left and not request.last
+    send(data, END if stay else LAST, b"")
+    return stay
+
+
+def _on_alarm(_number: int, _frame: FrameType | None) -> None:
+    raise TestsTookTooLong
+
+
+def judge(orders: _socket.socket, tests: Tests, request: Request, program: str) -> dict[str, Any]:
+    """Judge one program, in isolation unless its problem needs a shared process."""
+    shared = request.shared_process
+    if not shared:
+        try:
+            return _judge_once(orders, tests, request, program, shared=False)
+        except NeedsSharedProcess:
+            pass
+    return _judge_once(orders, tests, request, program, shared=True)
+
+
+def _judge_once(orders: _socket.socket, tests: Tests, request: Request, program: str, shared: bool) -> dict[str, Any]:
+    session = Session(orders, request.cpu_seconds, request.wall_seconds, request.answer_bytes)
+    random.seed(0)
+    session.start()
+    try:
+        finding = _find(session, tests, request, program, shared)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        wall = session.wall()
+        ended = session.finish()
+    finding = weigh(finding, session, ended, request)
+    if ended.tail and finding.outcome != "correct":
+        finding.detail["output_tail"] = ended.tail
+    if session.opaque:
+        finding.detail["opaque_result"] = True
+    return {
+        "outcome": finding.outcome,
+        "reason": finding.reason,
+        "cpu_seconds": ended.cpu_seconds,
+        "wall_seconds": wall,
+        "integrity": "weak" if shared else "strong",
+        "detail": finding.detail,
+    }
+
+
+def _find(session: Session, tests: Tests, request: Request, program: str, shared: bool) -> Finding:
+    signal.setitimer(signal.ITIMER_REAL, 4 * request.wall_seconds + _FAR)
+    try:
+        tag, raised = session.load(program)
+        if raised is not None:
+            reason = "compile_error" if tag == candidate.NO_SYNTAX else reason_of(raised)
+            return Finding("incorrect", reason, told_of(raised))
+        if shared:
+            raised = session.test_there(request.prompt, request.tests, request.entry_point)
+            return Finding("correct") if raised is None else found_there(raised)
+        tests.run(session)
+        return Finding("correct")
+    except Stopped:
+        return Finding("incorrect", "exception")
+    except TestsTookTooLong:
+        session.stopped = session.stopped or "wall_time"
+        return Finding("incorrect", "wall_time")
+    except NeedsSharedProcess:
+        raise
+    except BaseException as error:
+        return failed(session, tests, error)
+
+
+def become_judge(parent: int) -> None:
+    """Set this process up for judging: it dies with the batch root and nobody may look into it."""
+    kernel.die_with(parent)
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)

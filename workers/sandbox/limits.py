@@ -1,0 +1,72 @@
+"""What a program is held to, what is run, and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Per program. CPU time decides; the wall limit only catches programs that wait. Bytes are bytes.
+
+    `output_bytes` bounds what is printed and each file written; `answer_bytes` one value handed to the tests.
+    """
+
+    cpu_seconds: float = 3.0
+    wall_seconds: float | None = None
+    memory_bytes: int = 512 << 20
+    output_bytes: int = 1 << 20
+    answer_bytes: int = 8 << 20
+
+    @property
+    def wall(self) -> float:
+        """Wall limit in seconds; where none is set, twice the CPU limit and a little."""
+        return self.wall_seconds if self.wall_seconds is not None else 2 * self.cpu_seconds + 1.0
+
+    def as_detail(self) -> dict[str, object]:
+        """The limits as they are kept with a verdict."""
+        return {
+            "cpu_seconds": self.cpu_seconds,
+            "wall_seconds": self.wall,
+            "memory_bytes": self.memory_bytes,
+            "output_bytes": self.output_bytes,
+        }
+
+
+@dataclass(frozen=True)
+class TestPlan:
+    """The tests of one problem.
+
+    `prompt`: code that the tests may use besides (its functions and imports), "" for none. `tests`: Python source.
+    `entry_point`: the function handed to the tests' `check`; None where the tests are bare assertions.
+    `shared_process`: whether the tests must run inside the candidate's process (weak: they can be tampered with there).
+    """
+
+    __test__ = False
+
+    tests: str
+    entry_point: str | None = None
+    prompt: str = ""
+    shared_process: bool = False
+
+
+@dataclass(frozen=True)
+class Report:
+    """How one program fared. Outcome and reason are words of `workers.verifiers.protocol`."""
+
+    outcome: str
+    reason: str | None
+    cpu_seconds: float
+    wall_seconds: float
+    integrity: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Programs of one problem, judged one after the other."""
+
+    plan: TestPlan
+    programs: Sequence[str]

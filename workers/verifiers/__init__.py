@@ -1,0 +1,44 @@
+"""Verifiers by name. Opening one imports only what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+
+from store.errors import PassatkError
+from workers.verifiers.protocol import Verifier
+
+#: name -> "module:class"; the module is imported when the verifier is opened.
+VERIFIERS: Mapping[str, str] = {
+    "answer": "workers.verifiers.answer_match:AnswerMatch",
+    "chain": "workers.verifiers.chain_check:ChainCheck",
+    "unit-tests": "workers.verifiers.unit_tests:UnitTests",
+}
+
+_DEFAULTS = {"gsm8k": "answer", "humaneval": "unit-tests", "jsonl": "answer"}
+
+
+def open_verifier(name: str, options: Mapping[str, object] | None = None) -> Verifier:
+    """The verifier called `name`; `options` are its constructor's arguments.
+
+    Raises PassatkError for an unknown name or option, naming the known ones.
+    """
+    if name not in VERIFIERS:
+        raise PassatkError(f"verifier {name!r} is unknown: choose among {', '.join(sorted(VERIFIERS))}")
+    module, _, kind = VERIFIERS[name].partition(":")
+    factory: Callable[..., Verifier] = getattr(import_module(module), kind)
+    try:
+        return factory(**dict(options or {}))
+    except TypeError as error:
+        raise PassatkError(
+            f"verifier {name!r} does not take these options ({', '.join(options or {})}): {error}"
+        ) from None
+
+
+def default_verifier(benchmark_format: str) -> str:
+    """The verifier that a benchmark of this format is judged by unless another is asked for. Raises PassatkError."""
+    try:
+        return _DEFAULTS[benchmark_format]
+    except KeyError:
+        known = ", ".join(sorted(_DEFAULTS))
+        raise PassatkError(f"benchmark format {benchmark_format!r} is unknown: choose among {known}") from None

@@ -1,0 +1,65 @@
+"""From a problem and a completion to a program and its tests: the formats of HumanEval and of MBPP."""
+
+from __future__ import annotations
+
+import re
+
+from workers.errors import VerifierBroken
+from workers.sandbox.limits import TestPlan
+from workers.verifiers.protocol import Problem
+
+_FENCE = re.compile(
+    r"```[ \t]*(?:python3?|py)?[ \t]*\r?\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re.MULTILINE | re.IGNORECASE
+)
+
+
+def plan_of(problem: Problem) -> TestPlan:
+    """The problem's tests: its `tests` with `check(entry_point)`, or MBPP's `test_list` of assertions.
+
+    Raises VerifierBroken where the problem carries neither.
+    """
+    shared = bool(problem.metadata.get("shared_process", False))
+    if problem.tests:
+        prompt = problem.prompt if _is_code(problem) else ""
+        return TestPlan(problem.tests, problem.entry_point, prompt, shared)
+    assertions = problem.metadata.get("test_list")
+    if isinstance(assertions, (list, tuple)) and assertions:
+        setup = problem.metadata.get("test_setup_code") or "\n".join(problem.metadata.get("test_imports") or [])
+        return TestPlan("\n".join([str(setup), *map(str, assertions)]), None, "", shared)
+    raise VerifierBroken(f"problem {problem.key} has no tests: unit-tests needs `tests` or a `test_list` of assertions")
+
+
+def program_of(problem: Problem, completion: str) -> str:
+    """What is run for a completion.
+
+    A completion continues the prompt; one that carries the function in a fenced block replaces it, keeping what the
+    prompt says before the function (imports, functions it builds on).
+    """
+    block = _block_with_function(problem, completion)
+    if not _is_code(problem):
+        return completion if block is None else block
+    if block is None:
+        return problem.prompt + completion
+    return _before_function(problem) + "\n" + block
+
+
+def _is_code(problem: Problem) -> bool:
+    """Whether the prompt is the beginning of a program (HumanEval) rather than a task in words (MBPP)."""
+    return bool(problem.entry_point) and _definition(problem).search(problem.prompt) is not None
+
+
+def _definition(problem: Problem) -> re.Pattern[str]:
+    return re.compile(rf"^(?:async[ \t]+)?(?:def|class)[ \t]+{re.escape(problem.entry_point or '')}\b", re.MULTILINE)
+
+
+def _before_function(problem: Problem) -> str:
+    matches = list(_definition(problem).finditer(problem.prompt))
+    return problem.prompt[: matches[-1].start()] if matches else ""
+
+
+def _block_with_function(problem: Problem, completion: str) -> str | None:
+    """The first fenced block that defines the entry point; without an entry point, the first block."""
+    blocks: list[str] = _FENCE.findall(completion)
+    if not problem.entry_point:
+        return blocks[0] if blocks else None
+    return next((block for block in blocks if _definition(problem).search(block)), None)
