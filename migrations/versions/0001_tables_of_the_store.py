@@ -2,12 +2,12 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
-from sqlalchemy.dialects import postgresql
 
 
 def upgrade() -> None:
@@ -299,7 +299,8 @@ def upgrade() -> None:
             comment="when the row was written",
         ),
         sa.CheckConstraint(
-            "input_usd_per_mtok >= 0 AND output_usd_per_mtok >= 0 AND coalesce(cached_input_usd_per_mtok, 0) >= 0 AND coalesce(gpu_hour_usd, 0) >= 0",
+            "input_usd_per_mtok >= 0 AND output_usd_per_mtok >= 0 AND coalesce(cached_input_usd_per_mtok, 0) >= 0 "
+            "AND coalesce(gpu_hour_usd, 0) >= 0",
             name=op.f("ck_prices_not_negative"),
         ),
         sa.ForeignKeyConstraint(["model_id"], ["store.models.model_id"], name=op.f("fk_prices_model_id")),

@@ -271,7 +271,7 @@ def _create_role() -> None:
                 CREATE ROLE {READER} LOGIN NOINHERIT CONNECTION LIMIT 20;
             END IF;
         END $$
-        """
+        """  # noqa: S608 - the name is this module's own
     )
     for setting in (
         "default_transaction_read_only = on",
@@ -287,7 +287,7 @@ def _create_role() -> None:
 def _create_views() -> None:
     for name, (comment, source, columns) in VIEWS.items():
         selected = ", ".join(f"{expression} AS {column}" for column, expression, _ in columns)
-        op.execute(f"CREATE VIEW analytics.{name} AS SELECT {selected} FROM {source}")
+        op.execute(f"CREATE VIEW analytics.{name} AS SELECT {selected} FROM {source}")  # noqa: S608
         op.execute(f"COMMENT ON VIEW analytics.{name} IS '{comment}'")
         for column, _, text in columns:
             op.execute(f"COMMENT ON COLUMN analytics.{name}.{column} IS '{text.replace(chr(39), chr(39) * 2)}'")

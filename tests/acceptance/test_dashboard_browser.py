@@ -41,7 +41,7 @@ FLAGS = [
 HARMLESS = ("/_stcore/health", "/_stcore/host-config")
 BIG, SMALL, UNPRICED = (run.name for run in RUNS)
 PASSATK = [sys.executable, "-c", "from store.command import main; main()"]
-PATHS = ("", "coverage", "selection", "cost", "problems", "samples", "sql", "health")
+PATHS = ("", "coverage", "selection", "cost", "compare", "problems", "samples", "sql", "health")
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ class UnitTests:
 
     def _must_share(self, problem: Problem, plan: TestPlan) -> bool:
         """Whether the problem's own reference solution passes only beside its tests: no candidate decides that."""
-        reference = problem.metadata.get("canonical_solution")
+        reference = problem.metadata.get("canonical_solution", problem.reference_answer)
         if plan.shared_process or not isinstance(reference, str):
             return False
         program = program_of(problem, reference)

@@ -1,0 +1,186 @@
+"""How fast curves come from a large mirror: 100 runs x 100 problems x 10,000 samples, 100 million verdicts.
+
+    python benchmarks/curves_at_scale.py [--runs 100] [--samples 10000] [--keep FOLDER]
+
+The samples and verdicts are made straight into segments (Postgres holds only runs, problems and batches), then tallied
+and published as a refresh does it. Limits: any coverage or cost curve over all runs in 0.3 s, majority vote of one run
+in 0.5 s once its curve is kept, and 1.5 GB of memory for the process that reads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+PROBLEMS = 100
+CURVE_SECONDS, SELECTION_SECONDS, MEMORY_BYTES = 0.3, 0.5, 1_500_000_000
+
+# A problem's chance falls from easy to nearly impossible; a wrong sample gives one of a dozen wrong answers.
+_ROWS = """
+SELECT {run}::INTEGER AS run_id, p::INTEGER AS problem_id, i::INTEGER AS sample_index,
+       (({run} - 1) * {problems} + p)::BIGINT AS batch_id,
+       (hash({run} * 1000003 + p * 10007 + i) % 1000000) / 1e6 AS drawn,
+       power(1.0 - p / {problems}.5, 3) * (0.3 + 0.7 * {run} / {runs}) AS chance
+FROM range(1, {problems} + 1) AS a (p), range({samples}) AS b (i)
+"""
+_FACTS = {
+    "samples": """
+        SELECT run_id, problem_id, sample_index, batch_id, NULL::INTEGER AS engine_id, sample_index::BIGINT AS seed,
+               64 AS request_samples, 150 AS prompt_tokens, 0 AS cached_prompt_tokens,
+               (50 + drawn * 400)::INTEGER AS completion_tokens, 'stop' AS finish_reason,
+               (-50 * drawn)::FLOAT AS cumulative_logprob, 1.5::FLOAT AS latency_seconds,
+               (hash(sample_index) // 2)::BIGINT AS completion_hash, TIMESTAMPTZ '2026-01-01' AS created_at
+        FROM ({rows})
+    """,
+    "verdicts": """
+        SELECT run_id, problem_id, sample_index, 1 AS verifier_id, 0::SMALLINT AS attempt, batch_id,
+               CASE WHEN drawn < chance THEN 'correct' ELSE 'incorrect' END AS outcome,
+               CASE WHEN drawn < chance THEN NULL ELSE 'wrong answer' END AS reason,
+               CASE WHEN drawn < chance THEN '42' ELSE (sqrt(drawn * 144))::INTEGER::VARCHAR END AS answer,
+               NULL::FLOAT AS score, 0.01::FLOAT AS seconds, TIMESTAMPTZ '2026-01-01' AS created_at
+        FROM ({rows})
+    """,
+}
+
+
+def main() -> int:
+    """Print every measure beside its limit; exit status 1 when one is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--samples", type=int, default=10_000, help="samples per problem")
+    parser.add_argument("--keep", type=Path, help="folder for the mirror, used again when it is there")
+    parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.read:
+        return _read(arguments.read)
+    folder = arguments.keep or Path(tempfile.mkdtemp(prefix="passatk-benchmark-"))
+    try:
+        if not (folder / "mirror" / "catalogue.duckdb").exists():
+            _make(folder, arguments.runs, arguments.samples)
+        # A process of its own: what it holds at most is what a reader needs.
+        command = [sys.executable, str(Path(__file__).resolve()), "--read", str(folder / "mirror")]
+        return subprocess.run(command, check=False).returncode
+    finally:
+        if arguments.keep is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make(folder: Path, runs: int, samples: int) -> None:
+    os.environ["PASSATK_HOME"] = str(folder)
+    os.environ.pop("PASSATK_DATABASE_URL", None)
+    from store import embedded, schema
+    from store.analytics import refresh as refreshing
+    from store.analytics.pull import Work
+    from store.analytics.segments import write_segments
+    from store.connection import database_url
+
+    def made(work: Work, fact: Any, _: list[str]) -> int:
+        if fact.name not in _FACTS:
+            return 0
+        for run in range(1, runs + 1):
+            rows = _ROWS.format(run=run, runs=runs, problems=PROBLEMS, samples=samples)
+            work.connection.execute(f"CREATE TEMP TABLE staged AS {_FACTS[fact.name].format(rows=rows)}")
+            work.new += write_segments(work.connection, "staged", fact, work.mirror, work.name)
+            work.connection.execute("DROP TABLE staged")
+        return runs * samples * PROBLEMS
+
+    schema.upgrade()
+    try:
+        _fill(database_url(), runs, samples)
+        # Rows come from here instead of from Postgres; everything after that is a refresh as it always is.
+        vars(refreshing)["pull_fact"] = made
+        started = time.perf_counter()
+        report = refreshing.refresh(database_url(), folder / "mirror")
+        print(
+            f"made and tallied {report.rows['verdicts']:,} verdicts in {time.perf_counter() - started:.0f} s",
+            flush=True,
+        )
+    finally:
+        embedded.stop(folder)
+
+
+def _fill(url: str, runs: int, samples: int) -> None:
+    statements = (
+        "INSERT INTO store.benchmarks (name, version, content_hash, format, source, problem_count) "
+        "VALUES ('measured', 1, 'h', 'jsonl', 'none', %(problems)s)",
+        "INSERT INTO store.problems (benchmark_id, position, key, prompt) "
+        "SELECT 1, i, 'p' || i, 'prompt' FROM generate_series(0, %(problems)s - 1) AS i",
+        "INSERT INTO store.models (name, location, backend) VALUES ('m', 'm', 'none')",
+        "INSERT INTO store.prices (model_id, valid_from, input_usd_per_mtok, output_usd_per_mtok) "
+        "VALUES (1, '2024-01-01', 0.5, 1.5)",
+        "INSERT INTO store.verifiers (name, version, fingerprint) VALUES ('answer', '1', 'f')",
+        "INSERT INTO store.runs (name, benchmark_id, model_id, reference_verifier_id, samples_per_problem, "
+        "prompt_template, sampling, design, source, fingerprint) SELECT 'run-' || r, 1, 1, 1, %(samples)s, '{prompt}', "
+        "'{}', 'fixed_n', 'generated', 'f' || r FROM generate_series(1, %(runs)s::int) AS r",
+        "INSERT INTO store.batches "
+        "(run_id, problem_id, verifier_id, first_index, end_index, state, row_count, done_at) "
+        "SELECT r, p, 1, 0, %(samples)s, 'done', %(samples)s, now() "
+        "FROM generate_series(1, %(runs)s::int) AS r, generate_series(1, %(problems)s) AS p ORDER BY r, p",
+    )
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement, {"problems": PROBLEMS, "runs": runs, "samples": samples})
+
+
+def _read(mirror: Path) -> int:
+    from store.analytics import open_snapshot
+
+    started = time.perf_counter()
+    snapshot = open_snapshot(mirror)
+    names = [row["run"] for row in snapshot.query("run_summary").records()]
+    print(f"open and list {len(names)} runs                {time.perf_counter() - started:6.3f} s")
+    kept = [
+        _timed("coverage of all runs, every k", CURVE_SECONDS, lambda: snapshot.query("coverage", run=names)),
+        _timed("cost of all runs, every k", CURVE_SECONDS, lambda: snapshot.query("cost", run=names)),
+        _timed("pass rates of one run", CURVE_SECONDS, lambda: snapshot.query("pass_rates", run=names[0])),
+        _timed("one page of samples", CURVE_SECONDS, lambda: snapshot.query("samples", run=names[0], problem="p7")),
+    ]
+    started = time.perf_counter()
+    snapshot.query("selection", run=names[0])
+    print(f"majority vote of one run, cold       {time.perf_counter() - started:6.3f} s")
+    kept.append(
+        _timed("majority vote of one run, kept", SELECTION_SECONDS, lambda: snapshot.query("selection", run=names[0]))
+    )
+    most = _most_memory()
+    word = _word(most < MEMORY_BYTES)
+    print(f"memory of this process               {most / 1e9:6.3f} GB  under {MEMORY_BYTES / 1e9} GB: {word}")
+    return 0 if all(kept) and most < MEMORY_BYTES else 1
+
+
+def _most_memory() -> int:
+    """Bytes of memory this process held at most. Not ru_maxrss, which a child inherits from whoever started it."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def _timed(what: str, limit: float, ask: Any) -> bool:
+    """Best of three, the first of which also loads code."""
+    times = []
+    for _ in range(3):
+        started = time.perf_counter()
+        ask()
+        times.append(time.perf_counter() - started)
+    print(
+        f"{what:<36} {min(times):6.3f} s  (first {times[0]:.3f} s)  under {limit} s: {_word(min(times) < limit)}",
+        flush=True,
+    )
+    return min(times) < limit
+
+
+def _word(kept: bool) -> str:
+    return "kept" if kept else "MISSED"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

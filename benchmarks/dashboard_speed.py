@@ -1,0 +1,259 @@
+"""How long readers of the dashboard wait, over synthetic verdicts in a store of its own.
+
+Prints medians: script time of every page (first and again), cold and warm server to the first chart in headless
+Chromium, toggle to idle, and 25 readers who change something at once.
+
+    python benchmarks/dashboard_speed.py --samples 1000        # 9 runs x 128 problems x 1,000 = 1.2 M verdicts
+    python benchmarks/dashboard_speed.py --samples 10000       # 11.5 M
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+RUNS, PROBLEMS, READERS = 9, 128, 25
+PAGES = ("runs", "coverage", "selection", "cost", "compare", "problems", "samples", "sql", "health")
+CHROMIUM = os.environ.get("PASSATK_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
+IDLE = "[data-testid='stApp'][data-test-connection-state='CONNECTED'][data-test-script-state='notRunning']"
+BAND = "[data-testid='stVegaLiteChart'] g.mark-area path"
+CURVE = "[data-testid='stVegaLiteChart'] g.mark-line path"
+
+
+def seed(samples: int) -> None:
+    """Runs whose problems have pass rates from easy to never, written by the server itself."""
+    from store import model_registry, runs, verifier_registry
+    from store.benchmarks import find_benchmark, import_benchmark
+    from store.connection import driver, transaction
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "problems.jsonl"
+        lines = (json.dumps({"id": f"p{i:03d}", "prompt": f"{i}?", "answer": str(i)}) for i in range(PROBLEMS))
+        file.write_text("\n".join(lines), encoding="utf-8")
+        import_benchmark(file, "synthetic", "jsonl")
+    for place in range(RUNS):
+        with transaction() as connection:
+            model = model_registry.ensure_model(connection, f"model-{place}", "none")
+            verifier = verifier_registry.ensure_verifier(connection, "answer", "1")
+            new = runs.NewRun(
+                f"run-{place}",
+                find_benchmark(connection, "synthetic"),
+                model,
+                {},
+                reference_verifier_id=verifier.verifier_id,
+            )
+            run, _ = runs.create_run(connection, new)
+            values = {"run": run.run_id, "verifier": verifier.verifier_id, "n": samples, "skill": 0.9 - 0.09 * place}
+            for statement in _STATEMENTS:
+                driver(connection).execute(statement.encode(), values)
+
+
+_STATEMENTS = (
+    """INSERT INTO store.batches (run_id, problem_id, first_index, end_index, state, done_at, row_count)
+       SELECT %(run)s, problem_id, 0, %(n)s, 'done', now(), %(n)s FROM store.problems""",
+    """INSERT INTO store.samples (run_id, problem_id, sample_index, batch_id, prompt_tokens, completion_tokens,
+                                  finish_reason, completion_hash)
+       SELECT b.run_id, b.problem_id, i, b.batch_id, 40, 100 + i %% 50, 'stop', i
+       FROM store.batches AS b, generate_series(0, %(n)s - 1) AS i
+       WHERE b.run_id = %(run)s AND b.verifier_id IS NULL""",
+    """INSERT INTO store.completions (run_id, problem_id, sample_index, batch_id, completion)
+       SELECT run_id, problem_id, sample_index, batch_id, 'The answer is ' || sample_index %% 9
+       FROM store.samples WHERE run_id = %(run)s""",
+    """INSERT INTO store.batches (run_id, problem_id, verifier_id, first_index, end_index, state, done_at, row_count)
+       SELECT %(run)s, problem_id, %(verifier)s, 0, %(n)s, 'done', now(), %(n)s FROM store.problems""",
+    """WITH drawn AS (
+           SELECT b.run_id, b.problem_id, i, b.batch_id,
+                  random() < %(skill)s * power(1 - p.position / 128.0, 4) AS correct, floor(9 * random()) AS wrong
+           FROM store.batches AS b
+           JOIN store.problems AS p USING (problem_id), generate_series(0, %(n)s - 1) AS i
+           WHERE b.run_id = %(run)s AND b.verifier_id = %(verifier)s
+       )
+       INSERT INTO store.verdicts (run_id, problem_id, sample_index, verifier_id, attempt, batch_id, outcome, reason,
+                                   answer, seconds)
+       SELECT run_id, problem_id, i, %(verifier)s, 0, batch_id,
+              CASE WHEN correct THEN 'correct' ELSE 'incorrect' END,
+              CASE WHEN correct THEN NULL ELSE 'wrong_answer' END,
+              CASE WHEN correct THEN 'right' ELSE wrong::text END, 0.01
+       FROM drawn""",
+)
+
+
+def say(what: str, value: str) -> None:
+    print(f"{what:<52} {value}", flush=True)
+
+
+def milliseconds(work: Callable[[], Any], times: int = 1) -> float:
+    """The median time of a piece of work."""
+    taken = []
+    for _ in range(times):
+        began = time.perf_counter()
+        work()
+        taken.append(1000 * (time.perf_counter() - began))
+    return statistics.median(taken)
+
+
+def measure_scripts() -> None:
+    """Time of each page's script alone: first in a process that has imported it, then again."""
+    from streamlit.testing.v1 import AppTest
+
+    for name in PAGES:
+        script = (
+            f"import time\nimport streamlit as st\nfrom dashboard.views import {name}\nbegan = time.perf_counter()\n"
+            f"{name}.page()\nst.session_state['ms'] = 1000 * (time.perf_counter() - began)"
+        )
+        test = AppTest.from_string(script, default_timeout=120).run()
+        first = test.session_state["ms"]
+        again = []
+        for _ in range(9):
+            test.run()
+            again.append(test.session_state["ms"])
+        say(f"script of {name}: first / again", f"{first:7.0f} / {statistics.median(again):5.1f} ms")
+
+
+class Server:
+    """A dashboard in a process of its own, with the API that drives it without a browser."""
+
+    def __init__(self) -> None:
+        from dashboard import server
+
+        self.listen = server.Listen(port=server.free_port(server.LOOPBACK, None))
+        line = server.command(self.listen, int(self.listen.port or 0))
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self.process = subprocess.Popen([*line, "--server.enableAgentApi=true"], **quiet)  # type: ignore[call-overload]
+        self.url = f"http://{self.listen.address}:{self.listen.port}"
+
+    def wait(self) -> None:
+        from dashboard import server
+
+        while not server.answers(self.url):
+            time.sleep(0.05)
+
+    def ask(self, body: dict[str, Any]) -> dict[str, Any]:
+        request = urllib.request.Request(
+            f"{self.url}/_stcore/agent/interact", json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=120) as answer:
+            found: dict[str, Any] = json.loads(answer.read())
+            return found
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait()
+
+
+def measure_readers(server: Server) -> None:
+    """Sessions on the coverage page, one after the other and 25 at once, each moving its slider."""
+    sessions = [server.ask({"page": "coverage"})["session_id"] for _ in range(READERS)]
+    tree = json.dumps(server.ask({"session_id": sessions[0]}))
+    key = "control k"
+    assert key in tree
+    turn = iter(range(10**6))
+
+    def move(session: str) -> None:
+        server.ask({"session_id": session, "widget_state": {key: 10 if next(turn) % 2 else 100}})
+
+    one = milliseconds(lambda: move(sessions[0]), 15)
+    say("one reader moves the slider, no browser", f"{one:7.0f} ms")
+    taken: list[float] = []
+    threads = [
+        threading.Thread(target=lambda s=session: taken.append(milliseconds(lambda: move(s)))) for session in sessions
+    ]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    wall = time.perf_counter() - began
+    say(f"{READERS} readers at once: median / last", f"{statistics.median(taken):7.0f} / {max(taken):.0f} ms")
+    say("reruns a second of one process", f"{READERS / wall:7.1f}")
+
+
+def measure_browser() -> None:
+    """What a person sees: server start to first chart, warm server to first chart, toggle to idle."""
+    from playwright.sync_api import sync_playwright
+
+    flags = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-sync",
+        "--no-first-run",
+    ]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        server = Server()
+        began = time.perf_counter()
+        server.wait()
+        say("server start to first answer", f"{1000 * (time.perf_counter() - began):7.0f} ms")
+        page = chromium.new_page(viewport={"width": 1440, "height": 900})
+
+        def first_chart(page: Any) -> None:
+            page.goto(f"{server.url}/coverage")
+            page.locator(CURVE).first.wait_for(state="attached", timeout=120_000)
+
+        first_chart(page)
+        say("cold server and browser to first chart", f"{1000 * (time.perf_counter() - began):7.0f} ms")
+        fresh = [chromium.new_context().new_page() for _ in range(5)]
+        cold = statistics.median([milliseconds(lambda p=p: first_chart(p)) for p in fresh])
+        say("warm server, cold browser to first chart", f"{cold:7.0f} ms")
+        say("warm server and browser to first chart", f"{milliseconds(lambda: first_chart(page), 5):7.0f} ms")
+        page.locator(IDLE).wait_for(state="attached")
+
+        def toggle() -> None:
+            before = page.locator(BAND).count()
+            page.get_by_text("95 % interval", exact=True).first.click()
+            page.wait_for_function(
+                "n => document.querySelectorAll(\"[data-testid='stVegaLiteChart'] g.mark-area path\").length != n",
+                arg=before,
+            )
+            page.locator(IDLE).wait_for(state="attached")
+
+        say("toggle to the redrawn chart", f"{milliseconds(toggle, 9):7.0f} ms")
+        measure_readers(server)
+        server.stop()
+        chromium.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--samples", type=int, default=1000, help="samples per problem and run")
+    parser.add_argument("--home", type=Path, help="keep the store here and use it again")
+    chosen = parser.parse_args()
+    home = chosen.home or Path(tempfile.mkdtemp(prefix="dashboard-speed-"))
+    os.environ |= {"PASSATK_HOME": str(home), "PASSATK_LIVE": "0"}
+    from store import embedded, schema
+    from store.analytics.refresh import refresh
+    from store.connection import database_url
+
+    try:
+        if not (home / "mirror" / "catalogue.duckdb").exists():
+            schema.upgrade()
+            say("seeding", f"{milliseconds(lambda: seed(chosen.samples)):7.0f} ms")
+            say("mirror refresh", f"{milliseconds(lambda: refresh(database_url(), home / 'mirror')):7.0f} ms")
+        say("verdicts", f"{RUNS * PROBLEMS * chosen.samples:,}")
+        measure_scripts()
+        if Path(CHROMIUM).exists():
+            measure_browser()
+        else:
+            print(f"No Chromium at {CHROMIUM}: nothing measured in a browser.", file=sys.stderr)
+    finally:
+        embedded.stop(home)
+        if chosen.home is None:
+            shutil.rmtree(home, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

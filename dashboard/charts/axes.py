@@ -1,0 +1,194 @@
+"""Axes, frame and the layers that every curve chart shares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from dashboard.charts.curves import Curve, end_rows, line_rows
+from dashboard.charts.labels import spread
+from dashboard.charts.palette import INK, color, dash
+
+HEIGHT = 460
+#: Room for axis titles; on the right the labels of the curves get what they need, within bounds.
+PADDING = {"left": 84, "top": 22, "bottom": 76}
+_GUTTER = (150, 300)
+_LABEL_WIDTH = 6.4
+_LABEL_GAP = 16 / (HEIGHT - PADDING["top"] - PADDING["bottom"])
+
+
+def decades(largest: float, smallest: float = 1) -> list[float]:
+    """Powers of ten from `smallest` to `largest`."""
+    first, last = math.ceil(math.log10(smallest) - 1e-9), math.floor(math.log10(largest) + 1e-9)
+    return [float(10**power) for power in range(first, last + 1)]
+
+
+def k_axis(largest: int, title: str = "Samples per problem, k (log scale)") -> dict[str, Any]:
+    """Logarithmic x over 1..largest with ticks at the decades and at the end of the data."""
+    end = max(2, largest)
+    ticks = [tick for tick in decades(end) if tick == end or tick * 1.6 <= end]
+    return {
+        "field": "x",
+        "type": "quantitative",
+        "scale": {"type": "log", "domain": [1, end], "nice": False},
+        "axis": {"values": [*ticks, *([] if end in ticks else [end])], "format": "~s", "title": title, "grid": True},
+    }
+
+
+def share_axis(title: str) -> dict[str, Any]:
+    """y from 0 to 100 %, always the whole range."""
+    return {
+        "field": "value",
+        "type": "quantitative",
+        "scale": {"domain": [0, 1], "nice": False},
+        "axis": {"format": ".0%", "title": title, "tickCount": 5},
+    }
+
+
+def frame(layers: Sequence[dict[str, Any]], description: str, height: int = HEIGHT) -> dict[str, Any]:
+    """A whole spec of fixed margins: Vega's own fitting would give a third of the width to the labels."""
+    labels = [row["text"] for layer in layers if layer.get("name") == "labels" for row in layer["data"]["values"]]
+    gutter = min(_GUTTER[1], max(_GUTTER[0], 24 + _LABEL_WIDTH * max(map(len, labels), default=0)))
+    return {
+        "description": description,
+        "height": height,
+        "autosize": {"type": "none", "contains": "padding"},
+        "padding": PADDING | {"right": round(gutter)},
+        "layer": list(layers),
+    }
+
+
+def band_layer(curves: Sequence[Curve], x: dict[str, Any], y: dict[str, Any]) -> dict[str, Any]:
+    """The interval around each curve."""
+    return {
+        "data": {"values": [row for row in line_rows(curves) if row["low"] is not None and row["high"] is not None]},
+        "mark": {"type": "area", "opacity": 0.15, "aria": False, "tooltip": None},
+        "encoding": {
+            "x": x,
+            "y": y | {"field": "low"},
+            "y2": {"field": "high"},
+            "color": color(),
+            "detail": {"field": "series", "type": "nominal"},
+        },
+    }
+
+
+def line_layer(curves: Sequence[Curve], x: dict[str, Any], y: dict[str, Any]) -> dict[str, Any]:
+    """The curves themselves."""
+    return {
+        "data": {"values": line_rows(curves)},
+        "mark": {"type": "line", "strokeWidth": 2.5, "tooltip": None},
+        "encoding": {
+            "x": x,
+            "y": y,
+            "color": color(),
+            "strokeDash": dash(),
+            "detail": {"field": "series", "type": "nominal"},
+            "order": {"field": "k", "type": "quantitative"},
+        },
+    }
+
+
+def end_layer(curves: Sequence[Curve], x: dict[str, Any], y: dict[str, Any]) -> dict[str, Any]:
+    """An open circle where the data of a curve end."""
+    return {
+        "data": {"values": end_rows(curves)},
+        "mark": {"type": "point", "size": 70, "strokeWidth": 2, "filled": False, "aria": False, "tooltip": None},
+        "encoding": {"x": x, "y": y, "color": color()},
+    }
+
+
+def label_layer(
+    labels: Iterable[tuple[str, int, float]], y: dict[str, Any], domain: tuple[float, float] = (0.0, 1.0)
+) -> dict[str, Any]:
+    """(text, slot, value) beside the right edge, moved apart where they would cover each other."""
+    kept = list(labels)
+    placed = spread([value for _, _, value in kept], _LABEL_GAP * (domain[1] - domain[0]), *domain)
+    rows = [{"text": text, "slot": slot, "value": at} for (text, slot, _), at in zip(kept, placed, strict=True)]
+    return {
+        "name": "labels",
+        "data": {"values": rows},
+        "mark": {
+            "type": "text",
+            "align": "left",
+            "dx": 10,
+            "fontWeight": 600,
+            "fontSize": 12,
+            "limit": 290,
+            "tooltip": None,
+        },
+        "encoding": {
+            "x": {"value": "width"},
+            "y": y,
+            "text": {"field": "text", "type": "nominal"},
+            "color": color(),
+        },
+    }
+
+
+def marker_layers(k: float, text: str, x: dict[str, Any]) -> list[dict[str, Any]]:
+    """A dashed rule at the k the reader asks about, named at its top."""
+    rows = {"values": [{"x": k, "text": text, "slot": INK}]}
+    mark = {"type": "rule", "strokeDash": [4, 3], "opacity": 0.6, "aria": False, "tooltip": None}
+    name = {"type": "text", "align": "center", "dy": -10, "fontSize": 11, "aria": False, "tooltip": None}
+    return [
+        {"data": rows, "mark": mark, "encoding": {"x": x, "color": color()}},
+        {
+            "data": rows,
+            "mark": name,
+            "encoding": {
+                "x": x,
+                "y": {"value": 0},
+                "text": {"field": "text", "type": "nominal"},
+                "color": color(),
+            },
+        },
+    ]
+
+
+def hover_layers(
+    curves: Sequence[Curve],
+    rows: Sequence[dict[str, Any]],
+    titles: Sequence[tuple[str, str]],
+    x: dict[str, Any],
+    y: dict[str, Any],
+) -> list[dict[str, Any]]:
+    """A rule at the nearest k with one card for all curves, and a point on each.
+
+    `rows` have x and one text for each curve; `titles` are (field, title) in the card's order.
+    """
+    here = {"param": "hover", "empty": False}
+    rule = {
+        "data": {"values": [row | {"slot": INK} for row in rows]},
+        "params": [
+            {
+                "name": "hover",
+                "select": {
+                    "type": "point",
+                    "fields": ["x"],
+                    "nearest": True,
+                    "on": "pointerover",
+                    "clear": "pointerout",
+                },
+            }
+        ],
+        "mark": {"type": "rule", "aria": False},
+        "encoding": {
+            "x": x,
+            "color": color(),
+            "opacity": {"condition": here | {"value": 0.35}, "value": 0},
+            "tooltip": [{"field": field, "type": "nominal", "title": title} for field, title in titles],
+        },
+    }
+    dots = {
+        "data": {"values": line_rows(curves)},
+        "mark": {"type": "point", "filled": True, "size": 55, "aria": False, "tooltip": None},
+        "encoding": {
+            "x": x,
+            "y": y,
+            "color": color(),
+            "opacity": {"condition": here | {"value": 1}, "value": 0},
+        },
+    }
+    return [dots, rule]

@@ -1,0 +1,100 @@
+"""How hard the problems are: problems by the share of their samples that are correct."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dashboard.charts.palette import GREY, color
+from dashboard.wording import percent
+
+#: Upper edges of the bins of a pass rate, about two to a decade.
+_EDGES = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
+
+
+@dataclass(frozen=True)
+class PassRateBin:
+    """Problems whose pass rate lies in (low, high]; never and always solved ones have bins of their own."""
+
+    label: str
+    low: float
+    high: float
+    problems: int
+    never: bool = False
+
+
+def pass_rate_bins(records: Sequence[Mapping[str, Any]]) -> list[PassRateBin]:
+    """Bins over problems with n > 0: never solved, log bins from 1/n up, every sample correct."""
+    judged = [(row["c"], row["n"]) for row in records if row["n"]]
+    rates = [c / n for c, n in judged]
+    most = max((n for _, n in judged), default=1)
+    edges = [edge for edge in _EDGES if edge * most >= 1]
+    bounds = list(zip([0.0, *edges], [*edges, 1.0], strict=True))
+    bins = [PassRateBin("never", 0, 0, sum(rate == 0 for rate in rates), never=True)]
+    for low, high in bounds:
+        inside = sum(low < rate <= high and rate < 1 for rate in rates)
+        bins.append(PassRateBin(_range(low, high), low, high, inside))
+    bins.append(PassRateBin("always", 1, 1, sum(rate == 1 for rate in rates)))
+    return bins
+
+
+def _range(low: float, high: float) -> str:
+    def whole(share: float) -> str:
+        return f"{100 * share:g}"
+
+    if low == 0:
+        return f"up to {whole(high)} %"
+    return f"{whole(low)}–{whole(high)} %" if high < 1 else f"over {whole(low)} %"
+
+
+def pass_rate_spec(bins: Sequence[PassRateBin], slot: int, samples: int) -> dict[str, Any]:
+    """Vega-Lite spec of the histogram; `samples` is the largest n of a problem, which bounds what can be seen."""
+    rows = [
+        {"bin": one.label, "problems": one.problems, "slot": GREY if one.never else slot, "order": place}
+        for place, one in enumerate(bins)
+    ]
+    order = [one.label for one in bins]
+    x = {
+        "field": "bin",
+        "type": "ordinal",
+        "sort": order,
+        "axis": {"title": "Share of a problem's samples that are correct (log bins)", "labelAngle": 0},
+        "scale": {"paddingInner": 0.15},
+    }
+    top = max((one.problems for one in bins), default=1)
+    y = {
+        "field": "problems",
+        "type": "quantitative",
+        "axis": {"title": "Problems", "tickMinStep": 1, "tickCount": 4},
+        "scale": {"domain": [0, max(1, math.ceil(top * 1.12))]},
+    }
+    tooltip = [
+        {"field": "bin", "type": "nominal", "title": "pass rate"},
+        {"field": "problems", "type": "quantitative", "title": "problems"},
+    ]
+    return {
+        "description": pass_rate_finding(bins, samples),
+        "height": 260,
+        "data": {"values": rows},
+        "layer": [
+            {
+                "mark": {"type": "bar", "cornerRadiusEnd": 2},
+                "encoding": {"x": x, "y": y, "color": color(), "tooltip": tooltip},
+            },
+            {
+                "mark": {"type": "text", "dy": -8, "fontWeight": 600, "aria": False, "tooltip": None},
+                "encoding": {"x": x, "y": y, "text": {"field": "problems", "type": "quantitative"}, "color": color()},
+            },
+        ],
+    }
+
+
+def pass_rate_finding(bins: Sequence[PassRateBin], samples: int) -> str:
+    """What the histogram shows, in one sentence."""
+    total = sum(one.problems for one in bins)
+    never = sum(one.problems for one in bins if one.never)
+    if not total:
+        return "No problem has been judged."
+    return f"{never:,} of {total:,} problems ({percent(never / total)}) were never solved in up to {samples:,} samples."

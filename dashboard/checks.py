@@ -1,0 +1,97 @@
+"""Checks of the data behind every page: named, counted, and saying what to do. No Streamlit here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One run in which a check found something: how many of what, and the advice."""
+
+    run: str
+    found: int
+    of: str
+    advice: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """A question to every run's summary; `count` is 0 where all is well."""
+
+    name: str
+    why: str
+    of: str
+    count: Callable[[Row], int]
+    advice: str
+
+    def findings(self, rows: Iterable[Row]) -> list[Finding]:
+        """What the check finds, the most first."""
+        found = [Finding(row["run"], self.count(row), self.of, self.advice.format(**row)) for row in rows]
+        return sorted((one for one in found if one.found), key=lambda one: -one.found)
+
+
+def _missing(row: Row) -> int:
+    wanted = (row["samples_per_problem"] or 0) * (row["problems"] or 0)
+    return max(0, wanted - (row["samples"] or 0))
+
+
+def _unjudged(row: Row) -> int:
+    return max(0, (row["samples"] or 0) - (row["judged"] or 0) - (row["undecided"] or 0))
+
+
+CHECKS = (
+    Check(
+        "Samples short of the target",
+        "A run that is not complete ends its curves early.",
+        "samples missing",
+        _missing,
+        "passatk run start {run}",
+    ),
+    Check(
+        "Samples without a verdict",
+        "They are in no curve until the reference verifier has judged them.",
+        "samples unjudged",
+        _unjudged,
+        "passatk verify --run {run}",
+    ),
+    Check(
+        "Undecided verdicts",
+        "The verifier or its host broke on them; they leave n and are not counted as wrong.",
+        "samples undecided",
+        lambda row: row["undecided"] or 0,
+        "passatk verify --run {run}",
+    ),
+    Check(
+        "Completions cut at the longest length",
+        "A cut completion seldom holds an answer: more tokens may solve more problems.",
+        "samples cut",
+        lambda row: row["truncated"] or 0,
+        "passatk run create --max-tokens ...",
+    ),
+    Check(
+        "Problems with unequal numbers of samples",
+        "Every curve ends at the fewest samples of any problem.",
+        "samples between fewest and most",
+        lambda row: (row["n_max"] or 0) - (row["n_min"] or 0),
+        "passatk run topup {run} --samples N",
+    ),
+    Check(
+        "Unknown sampling design",
+        "Whether outcomes decided how many samples were drawn is not known, so estimates may be off.",
+        "samples",
+        lambda row: (row["samples"] or 0) * (row["design"] == "unknown"),
+        "import the samples of every problem",
+    ),
+    Check(
+        "No cost",
+        "The model has no price, or the samples no token counts, so cost cannot be drawn.",
+        "samples without cost",
+        lambda row: (row["samples"] or 0) * (row["spent_usd"] is None),
+        "passatk price set --model {model} ...",
+    ),
+)

@@ -1,0 +1,109 @@
+"""Take the pictures of every page, light and dark, into this folder: from seeded data, or of a dashboard that runs.
+
+python docs/screenshots/take.py                  # a store of its own, gone afterwards
+python docs/screenshots/take.py --url http://127.0.0.1:8501
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1]))
+CHROMIUM = os.environ.get("PASSATK_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--force-color-profile=srgb", "--font-render-hinting=none"]
+IDLE = "[data-testid='stApp'][data-test-connection-state='CONNECTED'][data-test-script-state='notRunning']"
+WIDTH, HEIGHT, TALLEST = 1440, 900, 2000
+#: name -> address; what a newcomer should see on each page.
+VIEWS = {
+    "runs": "/",
+    "coverage": "/coverage?verifier=reference&verifier=answer@1&run=small-t08",
+    "coverage_runs": "/coverage?run=small-t08&run=small-t02&run=unpriced&k=10",
+    "selection": "/selection?run=small-t08",
+    "cost": "/cost?run=small-t08&run=small-t02&k=10",
+    "compare": "/compare?run=small-t08&run=small-t02&baseline=small-t02&k=10",
+    "problems": "/problems?run=small-t08&problem=sum-05",
+    "samples": "/samples?run=small-t08&problem=sum-05&outcome=incorrect",
+    "sql": "/sql",
+    "health": "/health",
+}
+
+
+@contextmanager
+def seeded() -> Iterator[str]:
+    """The address of a dashboard over seeded data."""
+    home = Path(tempfile.mkdtemp(prefix="screenshots-"))
+    os.environ |= {"PASSATK_HOME": str(home), "PASSATK_LIVE": "0"}
+    from dashboard import server
+    from store import embedded, schema
+    from store.analytics.refresh import refresh
+    from store.connection import database_url
+    from store.settings import StoreSettings
+    from tests.integration.test_dashboard_store import seed
+
+    try:
+        schema.upgrade()
+        seed(home)
+        refresh(database_url(), home / "mirror")
+        begun, _ = server.start(StoreSettings.from_environment(), server.Listen())
+        yield begun.url
+    finally:
+        server.stop(home)
+        embedded.stop(home)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def settle(page: Page) -> None:
+    """Until the page is drawn and its height is that of its content."""
+    page.locator(IDLE).wait_for(state="attached", timeout=60_000)
+    page.wait_for_timeout(1500)
+    content = page.evaluate("document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight")
+    page.set_viewport_size({"width": WIDTH, "height": min(TALLEST, max(HEIGHT, content + 20))})
+    page.mouse.move(2, 2)
+    page.wait_for_timeout(700)
+
+
+def take(url: str, folder: Path) -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        for mode in ("light", "dark"):
+            context = browser.new_context(color_scheme=mode, reduced_motion="reduce")  # type: ignore[arg-type]
+            for name, address in VIEWS.items():
+                page = context.new_page()
+                page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
+                page.goto(url + address)
+                page.locator(IDLE).wait_for(state="attached", timeout=60_000)
+                if name == "sql":
+                    page.get_by_role("button", name="Run", exact=True).click()
+                    page.get_by_text("rows in").wait_for()
+                settle(page)
+                page.screenshot(path=folder / f"{name}_{mode}.png")
+                print(folder / f"{name}_{mode}.png")
+                page.close()
+            context.close()
+        browser.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--url", help="a dashboard that runs already")
+    parser.add_argument("--into", type=Path, default=HERE)
+    chosen = parser.parse_args()
+    if chosen.url:
+        take(chosen.url, chosen.into)
+    else:
+        with seeded() as url:
+            take(url, chosen.into)
+
+
+if __name__ == "__main__":
+    main()

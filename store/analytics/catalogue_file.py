@@ -1,0 +1,167 @@
+"""The catalogue: one small read-only DuckDB file a published state, self-contained over the segments it lists."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from store.analytics.concepts import catalogue
+from store.analytics.contract import FACTS
+from store.analytics.literals import identifier, quoted
+from store.analytics.segments import Segment, make_durable, reading
+
+CATALOGUE = "catalogue.duckdb"
+_UNPUBLISHED = "catalogue.unpublished-"
+#: Raised when the layout below changes: a mirror of another layout is built anew.
+LAYOUT = 5
+
+Columns = dict[str, list[tuple[str, str]]]
+
+
+@dataclass(frozen=True)
+class MirrorState:
+    """What a published state was taken from, and when (UTC)."""
+
+    snapshot_id: str
+    taken_at: datetime
+    source: str
+    revision: str
+    layout: int
+
+
+@dataclass(frozen=True)
+class Retired:
+    """A segment that the catalogue no longer reads, kept a while for snapshots that are still open."""
+
+    path: str
+    retired_at: datetime
+
+
+def catalogue_path(mirror: Path) -> Path:
+    return mirror / CATALOGUE
+
+
+def remove_unpublished(mirror: Path) -> None:
+    """Take away catalogues that a killed writer left half made."""
+    for file in mirror.glob(f"{_UNPUBLISHED}*"):
+        file.unlink()
+
+
+def publish(connection: duckdb.DuckDBPyConnection, mirror: Path, fill: Callable[[], None]) -> None:
+    """Make a catalogue with `fill`, inside the connection's transaction, and put it in place of the last at once.
+
+    `fill` runs with the new catalogue as the current one; the transaction is committed here.
+    """
+    made = mirror / f"{_UNPUBLISHED}{os.getpid()}.duckdb"
+    connection.execute(f"ATTACH {quoted(made)} AS made")
+    connection.execute("USE made")
+    fill()
+    connection.execute("USE memory")
+    connection.execute("COMMIT")
+    connection.execute("DETACH made")
+    put_in_place(made, mirror)
+
+
+def copy_for_change(mirror: Path) -> Path:
+    """A copy of the published catalogue that may be changed and then put in place."""
+    made = mirror / f"{_UNPUBLISHED}{os.getpid()}.duckdb"
+    shutil.copyfile(catalogue_path(mirror), made)
+    made.chmod(0o600)
+    return made
+
+
+def put_in_place(made: Path, mirror: Path) -> None:
+    """Publish a finished catalogue: readers see the old one or this one, never anything between."""
+    os.chmod(made, 0o444)
+    make_durable(made)
+    os.replace(made, catalogue_path(mirror))
+    make_durable(catalogue_path(mirror))
+
+
+def write_state(
+    connection: duckdb.DuckDBPyConnection, state: MirrorState, segments: Iterable[Segment], retired: Iterable[Retired]
+) -> None:
+    """Write what the catalogue was taken from, which segments it reads and which no longer."""
+    connection.execute("CREATE SCHEMA IF NOT EXISTS mirror")
+    connection.execute(
+        "CREATE TABLE mirror.state (snapshot_id VARCHAR, taken_at TIMESTAMPTZ, source VARCHAR, "
+        "revision VARCHAR, layout INTEGER)"
+    )
+    connection.execute("INSERT INTO mirror.state VALUES (?, ?, ?, ?, ?)", list(state.__dict__.values()))
+    connection.execute(
+        "CREATE TABLE mirror.segments (fact VARCHAR, run_id INTEGER, path VARCHAR, rows BIGINT, bytes BIGINT)"
+    )
+    connection.execute("CREATE TABLE mirror.retired (path VARCHAR, retired_at TIMESTAMPTZ)")
+    write_segment_lists(connection, segments, retired)
+
+
+def write_segment_lists(
+    connection: duckdb.DuckDBPyConnection, segments: Iterable[Segment], retired: Iterable[Retired]
+) -> None:
+    """Fill the lists of segments that are read, and of those that only older snapshots read."""
+    for table, rows in (("segments", segments), ("retired", retired)):
+        values = [list(row.__dict__.values()) for row in rows]
+        if values:
+            places = ", ".join("?" * len(values[0]))
+            connection.executemany(f"INSERT INTO mirror.{table} VALUES ({places})", values)  # noqa: S608
+
+
+def create_fact_views(
+    connection: duckdb.DuckDBPyConnection, mirror: Path, segments: Iterable[Segment], columns: Columns
+) -> None:
+    """Create the contract's large views over their segments."""
+    listed = list(segments)
+    for fact in FACTS:
+        files = [mirror / segment.path for segment in listed if segment.fact == fact.name]
+        connection.execute(f"CREATE VIEW analytics.{fact.name} AS {reading(files, columns[fact.name])}")
+
+
+def write_comments(
+    connection: duckdb.DuckDBPyConnection, kind: str, name: str, comments: dict[str | None, str]
+) -> None:
+    """Comment a table or view of schema `analytics` and its columns (None: the table itself)."""
+    for column, text in comments.items():
+        what = f"{kind} analytics.{name}" if column is None else f"COLUMN analytics.{name}.{identifier(column)}"
+        connection.execute(f"COMMENT ON {what} IS {quoted(text)}")
+
+
+def write_queries(connection: duckdb.DuckDBPyConnection) -> None:
+    """Write the catalogue of queries, so that whoever has the file alone knows how its numbers are made."""
+    connection.execute(
+        "CREATE TABLE mirror.queries (query VARCHAR, title VARCHAR, question VARCHAR, grain VARCHAR, source VARCHAR, "
+        "sql VARCHAR)"
+    )
+    rows = [[one.name, one.title, one.question, one.grain, one.source, one.sql] for one in catalogue().values()]
+    connection.executemany("INSERT INTO mirror.queries VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+
+def read_state(connection: duckdb.DuckDBPyConnection, catalogue: str) -> MirrorState:
+    """The state of an attached catalogue."""
+    row = connection.execute(
+        f"SELECT snapshot_id, epoch_us(taken_at), source, revision, layout FROM {catalogue}.mirror.state"  # noqa: S608
+    ).fetchone()
+    assert row is not None
+    return MirrorState(row[0], utc_moment(row[1]), *row[2:])
+
+
+def read_segments(connection: duckdb.DuckDBPyConnection, catalogue: str) -> list[Segment]:
+    """The segments an attached catalogue reads."""
+    rows = connection.execute(f"SELECT fact, run_id, path, rows, bytes FROM {catalogue}.mirror.segments").fetchall()  # noqa: S608
+    return [Segment(*row) for row in rows]
+
+
+def read_retired(connection: duckdb.DuckDBPyConnection, catalogue: str) -> list[Retired]:
+    """The segments an attached catalogue no longer reads."""
+    rows = connection.execute(f"SELECT path, epoch_us(retired_at) FROM {catalogue}.mirror.retired").fetchall()  # noqa: S608
+    return [Retired(path, utc_moment(moment)) for path, moment in rows]
+
+
+def utc_moment(microseconds: int) -> datetime:
+    """A moment in UTC from microseconds since 1970."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)

@@ -1,0 +1,119 @@
+"""What a refresh pulls: the rows of done batches that the last catalogue does not know, as new segments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from store.analytics.catalogue_file import MirrorState, Retired
+from store.analytics.contract import Fact
+from store.analytics.errors import ForeignMirror
+from store.analytics.segments import Segment, write_segments
+from store.analytics.source import Source
+from store.analytics.store_address import shown_address
+
+#: From this share of new rows on, the whole table is scanned in parallel instead of fetching ranges of batches.
+SCAN_FROM_SHARE = 0.2
+
+
+@dataclass
+class Work:
+    """One refresh under way."""
+
+    source: Source
+    mirror: Path
+    name: str
+    revision: str
+    taken_at: datetime
+    old: MirrorState | None
+    kept: list[Segment] = field(default_factory=list)
+    retired: list[Retired] = field(default_factory=list)
+    new: list[Segment] = field(default_factory=list)
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        return self.source.connection
+
+    @property
+    def segments(self) -> list[Segment]:
+        return sorted([*self.kept, *self.new], key=lambda segment: (segment.fact, segment.run_id, segment.path))
+
+
+def mark_batches(work: Work) -> None:
+    """Copy the store's batches; mark the done ones whose rows the mirror lacks, wholly or (grown) in part."""
+    run = work.connection.execute
+    run("CREATE TEMP TABLE batches AS SELECT * FROM pg.analytics.batches")
+    known = "SELECT batch_id, row_count FROM old.analytics.batches WHERE state = 'done'"
+    if work.old is None:
+        known = "SELECT NULL::BIGINT AS batch_id, NULL::INTEGER AS row_count WHERE false"
+    run(
+        f"""
+        CREATE TEMP TABLE batches_of_store AS
+        SELECT b.batch_id, b.run_id, b.verifier_id IS NOT NULL AS judged, coalesce(b.row_count, 0) AS row_count,
+               known.batch_id IS NULL OR known.row_count IS DISTINCT FROM b.row_count AS wanted,
+               known.batch_id IS NOT NULL AND known.row_count IS DISTINCT FROM b.row_count AS grown
+        FROM batches AS b LEFT JOIN ({known}) AS known USING (batch_id)
+        WHERE b.state = 'done'
+        """  # noqa: S608
+    )
+
+
+def refuse_foreign(work: Work) -> None:
+    """A mirror that knows done batches which the store does not have was taken from another store, or a later one."""
+    if work.old is None:
+        return
+    missing = work.connection.execute(
+        "SELECT count(*) FROM (SELECT batch_id, run_id, created_at FROM old.analytics.batches WHERE state = 'done') "
+        "ANTI JOIN batches USING (batch_id, run_id, created_at)"
+    ).fetchone()
+    if missing is not None and missing[0]:
+        raise ForeignMirror(
+            f"The mirror in {work.mirror} holds {missing[0]:,} batches that the store at "
+            f"{shown_address(work.source.url)} does not have, so it was taken from another store ({work.old.source}) "
+            "or from a later state of it: name another folder in PASSATK_MIRROR, or run "
+            "`passatk mirror refresh --rebuild`."
+        )
+
+
+def pull_fact(work: Work, fact: Fact, columns: list[str]) -> int:
+    """Pull a fact's rows of the wanted batches into segments; how many there were."""
+    run = work.connection.execute
+    run(
+        "CREATE OR REPLACE TEMP TABLE batches_of_fact AS "  # noqa: S608
+        f"SELECT batch_id, wanted, grown, row_count FROM batches_of_store WHERE judged = {fact.judged}"
+    )
+    ranges = work.source.ranges_of("batches_of_fact")
+    if not ranges:
+        return 0
+    share = run(
+        "SELECT coalesce(sum(row_count) FILTER (WHERE wanted) / nullif(sum(row_count), 0), 1) FROM batches_of_fact"
+    ).fetchone()
+    assert share is not None
+    if float(share[0]) >= SCAN_FROM_SHARE and work.source.readable_table(fact.name):
+        query = work.source.scan(fact.name, columns, ranges[0][0], ranges[-1][1])
+    else:
+        query = work.source.fetch(fact.name, columns, ranges)
+    # With nothing mirrored yet every row that can be seen is wanted: nothing to sort out.
+    only = "" if work.old is None else " SEMI JOIN (FROM batches_of_fact WHERE wanted) USING (batch_id)"
+    run(f"CREATE TEMP TABLE staged AS SELECT * FROM ({query}){only}")  # noqa: S608
+    _drop_known_rows(work, fact)
+    written = write_segments(work.connection, "staged", fact, work.mirror, work.name)
+    run("DROP TABLE staged")
+    work.new.extend(written)
+    return sum(segment.rows for segment in written)
+
+
+def _drop_known_rows(work: Work, fact: Fact) -> None:
+    """A batch done twice may have grown: of such a batch only the rows that are not mirrored yet are new."""
+    grown = work.connection.execute("SELECT list(batch_id) FROM batches_of_fact WHERE grown").fetchone()
+    if not grown or not grown[0]:
+        return
+    listed = ", ".join(str(batch) for batch in grown[0])
+    key = " AND ".join(f"staged.{column} = past.{column}" for column in fact.key)
+    work.connection.execute(
+        f"DELETE FROM staged USING (SELECT * FROM old.analytics.{fact.name} WHERE batch_id IN ({listed})) AS past "  # noqa: S608
+        f"WHERE {key}"
+    )

@@ -1,0 +1,217 @@
+"""Bring the mirror up to date: pull the batches it lacks, tally the runs they belong to, publish a new catalogue.
+
+Every row of the store belongs to a batch, and a batch's rows and its state are committed together. So in one snapshot
+of the store the rows to pull are those of done batches that the last catalogue does not know: a set difference, which a
+batch committed late and out of order cannot escape, as it would escape a high-water mark on any key.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from store.analytics import catalogue_file
+from store.analytics.catalogue_file import LAYOUT, Columns, MirrorState, Retired, catalogue_path
+from store.analytics.contract import DIMENSIONS, FACTS
+from store.analytics.errors import MirrorDamaged
+from store.analytics.literals import identifier, quoted
+from store.analytics.macros import create_macros
+from store.analytics.mirror_lock import writing
+from store.analytics.pull import Work, mark_batches, pull_fact, refuse_foreign
+from store.analytics.segments import Segment, stored_files
+from store.analytics.source import Source
+from store.analytics.store_address import shown_address
+from store.analytics.tallies import TALLIES, create_tallies, keep_tallies, tally_run
+
+#: Segments that a catalogue no longer reads are kept this long for snapshots that are still open.
+RETENTION = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class RefreshReport:
+    """What a refresh did. `rows` are those it pulled, by view; `seconds` is wall time."""
+
+    snapshot_id: str
+    taken_at: datetime
+    changed: bool
+    new_batches: int
+    runs: tuple[int, ...]
+    rows: dict[str, int]
+    rebuilt: bool
+    seconds: float
+
+
+def refresh(database_url: str, mirror: Path, rebuild: bool = False) -> RefreshReport:
+    """Publish the store's present state in `mirror`; `rebuild` pulls everything again.
+
+    Raises MirrorBusy while another process writes it, ForeignMirror when it was taken from another store, MirrorDamaged
+    when segments are missing, SourceUnreachable when Postgres does not answer. Killed at any point, the last published
+    state stays.
+    """
+    started = time.monotonic()
+    with writing(mirror):
+        catalogue_file.remove_unpublished(mirror)
+        spill = mirror / "spill"
+        shutil.rmtree(spill, ignore_errors=True)
+        source = Source(database_url, spill)
+        try:
+            work = _begin(source, mirror, rebuild)
+            report = _run(work, started)
+        finally:
+            source.close()
+            shutil.rmtree(spill, ignore_errors=True)
+        return report
+
+
+def _begin(source: Source, mirror: Path, rebuild: bool) -> Work:
+    last = last_state(source.connection, mirror)
+    revision, moment = source.begin()
+    taken_at = catalogue_file.utc_moment(moment)
+    name = f"{taken_at:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+    work = Work(source, mirror, name, revision, taken_at, None)
+    if last is None:
+        return work
+    listed = catalogue_file.read_segments(source.connection, "old")
+    retired = [
+        one for one in catalogue_file.read_retired(source.connection, "old") if one.retired_at > taken_at - RETENTION
+    ]
+    remove_orphans(mirror, [*listed, *retired])
+    if rebuild or last.revision != revision:
+        work.retired = [*retired, *(Retired(segment.path, taken_at) for segment in listed)]
+    else:
+        work.old, work.kept, work.retired = last, listed, retired
+        _check_files(mirror, listed)
+    return work
+
+
+def last_state(connection: duckdb.DuckDBPyConnection, mirror: Path) -> MirrorState | None:
+    """Attach the published catalogue as `old`; None when there is none, or it has another passatk's layout."""
+    file = catalogue_path(mirror)
+    if not file.exists():
+        return None
+    try:
+        connection.execute(f"ATTACH {quoted(file)} AS old (READ_ONLY)")
+        layout = connection.execute("SELECT layout FROM old.mirror.state").fetchone()
+        return catalogue_file.read_state(connection, "old") if layout == (LAYOUT,) else None
+    except duckdb.Error as error:
+        raise MirrorDamaged(
+            f"{file} is not a catalogue that can be read ({str(error).splitlines()[0]}): move it away and refresh."
+        ) from error
+
+
+def remove_orphans(mirror: Path, known: Iterable[Segment | Retired]) -> None:
+    """Take away segments that no catalogue reads: a killed writer's, and those retired long ago."""
+    paths = {mirror / one.path for one in known}
+    for file in stored_files(mirror):
+        if file not in paths:
+            file.unlink()
+
+
+def _check_files(mirror: Path, listed: Iterable[Segment]) -> None:
+    for segment in listed:
+        file = mirror / segment.path
+        if not file.is_file() or file.stat().st_size != segment.bytes:
+            raise MirrorDamaged(
+                f"{file} is missing or was changed: run `passatk mirror refresh --rebuild` to pull everything again."
+            )
+
+
+def _run(work: Work, started: float) -> RefreshReport:
+    mark_batches(work)
+    refuse_foreign(work)
+    wanted = work.connection.execute(
+        "SELECT count(*), list(DISTINCT run_id) FROM batches_of_store WHERE wanted"
+    ).fetchone()
+    assert wanted is not None
+    count, runs = int(wanted[0]), tuple(sorted(wanted[1] or ()))
+    changed = bool(count) or work.old is None or _dimensions_changed(work)
+    rows: dict[str, int] = {}
+    if changed:
+        columns = {fact.name: work.source.columns(fact.name) for fact in FACTS}
+        for fact in FACTS:
+            rows[fact.name] = pull_fact(work, fact, [name for name, _ in columns[fact.name]])
+        state = _state(work, work.name)
+        catalogue_file.publish(work.connection, work.mirror, lambda: _fill(work, state, columns, runs))
+    else:
+        assert work.old is not None
+        state = _state(work, work.old.snapshot_id)
+        _publish_again(work, state)
+    return RefreshReport(
+        state.snapshot_id,
+        state.taken_at,
+        changed,
+        count,
+        runs,
+        rows,
+        work.old is None,
+        time.monotonic() - started,
+    )
+
+
+def _state(work: Work, snapshot_id: str) -> MirrorState:
+    shown = shown_address(work.source.url)
+    return MirrorState(snapshot_id, work.taken_at, shown, work.revision, LAYOUT)
+
+
+def _dimensions_changed(work: Work) -> bool:
+    for name in DIMENSIONS:
+        new = "temp.batches" if name == "batches" else f"pg.analytics.{name}"
+        differing = work.connection.execute(
+            f"""
+            WITH present AS MATERIALIZED (FROM {new}), past AS MATERIALIZED (FROM old.analytics.{name})
+            SELECT EXISTS (FROM present EXCEPT ALL FROM past) OR EXISTS (FROM past EXCEPT ALL FROM present)
+            """  # noqa: S608
+        ).fetchone()
+        assert differing is not None
+        if differing[0]:
+            return True
+    return False
+
+
+def _fill(work: Work, state: MirrorState, columns: Columns, changed_runs: tuple[int, ...]) -> None:
+    """Write everything a catalogue holds into the current database."""
+    connection = work.connection
+    connection.execute("CREATE SCHEMA analytics")
+    for name in DIMENSIONS:
+        new = "temp.batches" if name == "batches" else f"pg.analytics.{name}"
+        key = identifier(work.source.columns(name)[0][0])
+        connection.execute(f"CREATE TABLE analytics.{name} AS SELECT * FROM {new} ORDER BY {key}")  # noqa: S608
+    catalogue_file.create_fact_views(connection, work.mirror, work.segments, columns)
+    create_macros(connection)
+    create_tallies(connection)
+    if work.old is not None:
+        keep_tallies(connection, "old", changed_runs)
+    for run_id in changed_runs:
+        tally_run(connection, run_id)
+    _comment(work)
+    catalogue_file.write_state(connection, state, work.segments, work.retired)
+    catalogue_file.write_queries(connection)
+
+
+def _comment(work: Work) -> None:
+    kinds = {fact.name: "VIEW" for fact in FACTS} | dict.fromkeys(DIMENSIONS, "TABLE")
+    comments = work.source.comments()
+    for name, kind in kinds.items():
+        own = {column: text for (view, column), text in comments.items() if view == name}
+        catalogue_file.write_comments(work.connection, kind, name, own)
+    for name, (text, tally_columns) in TALLIES.items():
+        spelled: dict[str | None, str] = {None: text} | {column: comment for column, _, comment in tally_columns}
+        catalogue_file.write_comments(work.connection, "TABLE", name, spelled)
+
+
+def _publish_again(work: Work, state: MirrorState) -> None:
+    """Nothing changed: the last catalogue once more, with the moment it is known to be true for."""
+    made = catalogue_file.copy_for_change(work.mirror)
+    connection = work.connection
+    connection.execute("COMMIT")
+    connection.execute(f"ATTACH {quoted(made)} AS made")
+    connection.execute("UPDATE made.mirror.state SET taken_at = ?, source = ?", [state.taken_at, state.source])
+    connection.execute("DETACH made")
+    catalogue_file.put_in_place(made, work.mirror)

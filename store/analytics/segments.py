@@ -1,0 +1,80 @@
+"""Segments: immutable Parquet files, one folder a contract view and a run. Written once, never changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from store.analytics.contract import PARTITION, Fact
+from store.analytics.literals import identifier, quoted
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One file of one fact and run; `path` is relative to the mirror."""
+
+    fact: str
+    run_id: int
+    path: str
+    rows: int
+    bytes: int
+
+
+def segments_folder(mirror: Path) -> Path:
+    return mirror / "segments"
+
+
+def write_segments(
+    connection: duckdb.DuckDBPyConnection, staged: str, fact: Fact, mirror: Path, name: str
+) -> list[Segment]:
+    """Write the rows of table `staged` as one segment a run, sorted by key, safe on disk when this returns."""
+    runs = connection.execute(f"SELECT DISTINCT run_id FROM {staged} ORDER BY 1").fetchall()  # noqa: S608
+    return [_write(connection, staged, fact, int(run_id), mirror, name) for (run_id,) in runs]
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection, staged: str, fact: Fact, run_id: int, mirror: Path, name: str
+) -> Segment:
+    relative = Path("segments") / fact.name / f"{PARTITION}={run_id}" / f"{name}.parquet"
+    file = mirror / relative
+    file.parent.mkdir(parents=True, exist_ok=True)
+    order = ", ".join(identifier(column) for column in fact.key)
+    result = connection.execute(
+        f"COPY (SELECT * EXCLUDE ({PARTITION}) FROM {staged} WHERE {PARTITION} = {run_id} ORDER BY {order}) "  # noqa: S608
+        f"TO {quoted(file)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {fact.row_group})"
+    ).fetchone()
+    assert result is not None
+    make_durable(file)
+    return Segment(fact.name, run_id, str(relative), int(result[0]), file.stat().st_size)
+
+
+def make_durable(file: Path) -> None:
+    """Flush a file and its entry in the folder to the disk."""
+    for path, flags in ((file, os.O_RDONLY), (file.parent, os.O_RDONLY | os.O_DIRECTORY)):
+        descriptor = os.open(path, flags)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def reading(files: Iterable[Path], columns: list[tuple[str, str]]) -> str:
+    """The text of a query over segment files, or over nothing, with the view's columns in order."""
+    listed = ", ".join(quoted(file) for file in files)
+    if not listed:
+        empty = ", ".join(f"NULL::{kind} AS {identifier(name)}" for name, kind in columns)
+        return f"SELECT {empty} WHERE false"
+    names = ", ".join(identifier(name) for name, _ in columns)
+    return (
+        f"SELECT {names} FROM read_parquet([{listed}], hive_partitioning = true, "  # noqa: S608
+        f"hive_types = {{'{PARTITION}': INTEGER}})"
+    )
+
+
+def stored_files(mirror: Path) -> Iterator[Path]:
+    """Every file below the segments' folder."""
+    yield from (path for path in segments_folder(mirror).rglob("*") if path.is_file())

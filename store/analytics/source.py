@@ -1,0 +1,129 @@
+"""The store as the refresher reads it: one Postgres transaction, seen through DuckDB's Postgres extension.
+
+Only the refresher's process loads the extension. Its transactions are REPEATABLE READ, and the connections of a
+parallel scan import the first one's snapshot, so everything read between `begin` and `end` is one state of the store.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import duckdb
+
+from store.analytics.errors import SourceUnreachable
+from store.analytics.literals import identifier, quoted
+from store.analytics.store_address import shown_address
+
+_EXTENSION = "duckdb_extension_postgres_scanner"
+#: The refresher works beside engines and verifiers: beyond this it spills to the mirror's own disk.
+MEMORY_LIMIT = "4GB"
+#: More ranges than this are read as one, and the batches between them are sorted out here.
+_MOST_RANGES = 200
+
+
+def _extension_file() -> Path:
+    spec = find_spec(_EXTENSION)
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        for file in sorted(Path(folder).rglob("postgres_scanner.duckdb_extension")):
+            return file
+    raise SourceUnreachable("DuckDB's Postgres extension is missing: `pip install duckdb-extension-postgres-scanner`.")
+
+
+class Source:
+    """A connection that reads the store as catalogue `pg` and keeps what it reads in memory or in `spill`."""
+
+    def __init__(self, database_url: str, spill: Path) -> None:
+        self.url = database_url
+        self.connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
+        run = self.connection.execute
+        run(f"LOAD {quoted(_extension_file())}")
+        run(f"SET temp_directory = {quoted(spill)}")
+        run(f"SET memory_limit = '{MEMORY_LIMIT}'")
+        run("SET TimeZone = 'UTC'")
+        run("SET preserve_insertion_order = false")
+        try:
+            run(f"ATTACH {quoted(database_url)} AS pg (TYPE postgres, READ_ONLY)")
+        except duckdb.Error as error:
+            self.connection.close()
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: Exception) -> SourceUnreachable:
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        cause = next((line for line in lines if "FATAL" in line or "failed" in line), lines[0] if lines else "")
+        return SourceUnreachable(f"The store at {shown_address(self.url)} cannot be read: {cause.strip()}")
+
+    def begin(self) -> tuple[str, int]:
+        """Start the one transaction everything is read in; the schema's revision and the moment, in microseconds."""
+        self.connection.execute("BEGIN")
+        try:
+            revision, moment = self.ask(
+                "SELECT (SELECT string_agg(version_num, ' ') FROM public.alembic_version) AS revision, "
+                "(extract(epoch FROM now()) * 1000000)::bigint AS moment"
+            )[0]
+        except duckdb.Error as error:
+            if "alembic_version" in str(error):
+                raise SourceUnreachable(
+                    f"The store at {shown_address(self.url)} has no tables: run `passatk store up`."
+                ) from error
+            raise self._unreachable(error) from error
+        assert isinstance(moment, int)
+        return str(revision), moment
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def ask(self, query: str) -> list[tuple[object, ...]]:
+        """Rows of a query that Postgres runs, inside the transaction."""
+        return self.connection.execute(f"FROM postgres_query('pg', {quoted(query)})").fetchall()
+
+    def columns(self, view: str) -> list[tuple[str, str]]:
+        """Names and DuckDB types of a contract view."""
+        rows = self.connection.execute(f"DESCRIBE pg.analytics.{identifier(view)}").fetchall()
+        return [(row[0], row[1]) for row in rows]
+
+    def comments(self) -> dict[tuple[str, str | None], str]:
+        """Comments of the contract, by (view, column); a view's own under column None."""
+        rows = self.ask(
+            "SELECT c.relname::text, a.attname::text, d.description FROM pg_description AS d "
+            "JOIN pg_class AS c ON c.oid = d.objoid AND d.classoid = 'pg_class'::regclass "
+            "LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = d.objsubid AND d.objsubid > 0 "
+            "WHERE c.relnamespace = 'analytics'::regnamespace"
+        )
+        return {(str(view), None if column is None else str(column)): str(text) for view, column, text in rows}
+
+    def readable_table(self, fact: str) -> bool:
+        """Whether the table behind a contract view may be read: only tables can be scanned in parallel."""
+        allowed = self.ask(
+            "SELECT coalesce(has_schema_privilege('store', 'USAGE') "
+            f"AND has_table_privilege('store.{fact}', 'SELECT'), false) AS allowed"
+        )
+        return bool(allowed[0][0])
+
+    def ranges_of(self, batches: str) -> list[tuple[int, int]]:
+        """Ranges of batch keys that hold the batches marked `wanted` in the table `batches`, and few others."""
+        rows = self.connection.execute(
+            f"""
+            WITH marked AS (
+                SELECT batch_id, wanted, row_number() OVER (ORDER BY batch_id) AS place FROM {batches}
+            )
+            SELECT min(batch_id), max(batch_id)
+            FROM (SELECT batch_id, place - row_number() OVER (ORDER BY batch_id) AS island FROM marked WHERE wanted)
+            GROUP BY island ORDER BY 1
+            """  # noqa: S608 - the name is this package's own
+        ).fetchall()
+        if len(rows) > _MOST_RANGES:
+            return [(rows[0][0], rows[-1][1])]
+        return [(low, high) for low, high in rows]
+
+    def scan(self, fact: str, columns: list[str], low: int, high: int) -> str:
+        """A parallel scan of the table behind a view, as the text of a DuckDB query."""
+        names = ", ".join(identifier(name) for name in columns)
+        return f"SELECT {names} FROM pg.store.{fact} WHERE batch_id BETWEEN {low} AND {high}"  # noqa: S608
+
+    def fetch(self, view: str, columns: list[str], ranges: list[tuple[int, int]]) -> str:
+        """The rows of a view in ranges of batches, found by Postgres through its index on the batch."""
+        names = ", ".join(identifier(name) for name in columns)
+        where = " OR ".join(f"batch_id BETWEEN {low} AND {high}" for low, high in ranges)
+        query = f"SELECT {names} FROM analytics.{view} WHERE {where}"  # noqa: S608
+        return f"SELECT {names} FROM postgres_query('pg', {quoted(query)})"  # noqa: S608

@@ -1,0 +1,63 @@
+-- title: One sample
+-- question: What was the model given, what did it write, and how was it drawn?
+-- grain: one row, the sample
+-- parameter run (text): name of a run
+-- parameter problem (text): name of a problem
+-- parameter sample_index (integer): 0-based index of the sample
+-- column run: run
+-- column problem: the benchmark's own name for the problem
+-- column sample_index: 0-based index in its run and problem
+-- column prompt: text given to the model
+-- column completion: text the model wrote
+-- column reference_answer: known right answer, where there is one
+-- column model: model
+-- column engine: engine and version that drew it; null when drawn elsewhere
+-- column device: cpu, or the GPU's name
+-- column seed: seed; null when drawn elsewhere
+-- column request_samples [samples]: samples that shared the request and its prompt
+-- column prompt_tokens [tokens]: tokens of the prompt
+-- column cached_prompt_tokens [tokens]: of them from the prefix cache
+-- column completion_tokens [tokens]: length of the completion
+-- column finish_reason: stop, length or abort
+-- column cumulative_logprob: natural log-probability of the completion
+-- column latency_seconds [s]: seconds from asking to the last token
+-- column sampling: sampling parameters of the run, as JSON text
+-- column same_completion [samples]: samples of the problem in this run with the very same completion, itself included
+-- column created_at: when it was written
+-- column batch_id: batch that wrote it
+-- source: segments of the snapshot
+SELECT
+    r.run,
+    q.problem,
+    s.sample_index,
+    replace(r.prompt_template, '{prompt}', q.prompt) AS prompt,
+    c.completion,
+    q.reference_answer,
+    m.model,
+    e.engine || ' ' || e.engine_version AS engine,
+    e.device,
+    s.seed,
+    s.request_samples,
+    s.prompt_tokens,
+    s.cached_prompt_tokens,
+    s.completion_tokens,
+    s.finish_reason,
+    CAST(s.cumulative_logprob AS DOUBLE) AS cumulative_logprob,
+    CAST(s.latency_seconds AS DOUBLE) AS latency_seconds,
+    r.sampling,
+    (
+        SELECT count(*) FROM analytics.samples AS other
+        WHERE other.run_id = $run_id AND other.problem_id = $problem_id AND other.completion_hash = s.completion_hash
+    ) AS same_completion,
+    s.created_at,
+    s.batch_id
+FROM analytics.samples AS s
+INNER JOIN analytics.runs AS r ON s.run_id = r.run_id
+INNER JOIN analytics.models AS m ON r.model_id = m.model_id
+INNER JOIN analytics.problems AS q ON s.problem_id = q.problem_id
+LEFT JOIN analytics.engines AS e ON s.engine_id = e.engine_id
+LEFT JOIN (
+    SELECT completion FROM analytics.completions
+    WHERE run_id = $run_id AND problem_id = $problem_id AND sample_index = $sample_index
+) AS c ON true
+WHERE s.run_id = $run_id AND s.problem_id = $problem_id AND s.sample_index = $sample_index

@@ -1,0 +1,63 @@
+-- title: Samples of a problem
+-- question: Which samples were drawn for a problem, and how were they judged?
+-- grain: one row per sample
+-- parameter run (text): name of a run
+-- parameter problem (text): name of a problem
+-- parameter verifier (text, default the run's reference verifier): NAME or NAME@VERSION of the verifier that judges
+-- parameter outcome (correct|incorrect|undecided|unjudged, default none): only samples with this outcome
+-- parameter limit (integer, default 50): most rows
+-- parameter offset (integer, default 0): rows to skip
+-- column sample_index: 0-based index in its run and problem
+-- column outcome: correct, incorrect or undecided by majority of the attempts; null when not judged
+-- column reason: why the first attempt did not find it correct
+-- column answer: normalised final answer
+-- column score: number given by a scoring verifier
+-- column completion_tokens [tokens]: length of the completion
+-- column finish_reason: stop, length or abort
+-- column cumulative_logprob: natural log-probability of the completion
+-- column seconds [s]: seconds of the first judgement
+-- column attempts [verdicts]: judgements by this verifier
+-- column matching [samples]: samples that match the filter, of which this page shows some
+-- source: segments of the snapshot
+WITH judged AS (
+    SELECT
+        sample_index,
+        count(*) AS attempts,
+        sum(CASE outcome WHEN 'correct' THEN 1 WHEN 'incorrect' THEN -1 ELSE 0 END) AS balance,
+        arg_min(reason, attempt) AS reason,
+        arg_min(answer, attempt) AS answer,
+        arg_min(score, attempt) AS score,
+        arg_min(seconds, attempt) AS seconds
+    FROM analytics.verdicts
+    WHERE run_id = $run_id AND verifier_id = $verifier_id AND problem_id = $problem_id
+    GROUP BY sample_index
+),
+
+listed AS (
+    SELECT
+        s.sample_index,
+        CASE
+            WHEN j.balance > 0 THEN 'correct'
+            WHEN j.balance < 0 THEN 'incorrect'
+            WHEN j.balance = 0 THEN 'undecided'
+        END AS outcome,
+        j.reason,
+        j.answer,
+        CAST(j.score AS DOUBLE) AS score,
+        s.completion_tokens,
+        s.finish_reason,
+        CAST(s.cumulative_logprob AS DOUBLE) AS cumulative_logprob,
+        CAST(j.seconds AS DOUBLE) AS seconds,
+        coalesce(j.attempts, 0) AS attempts
+    FROM analytics.samples AS s
+    LEFT JOIN judged AS j ON s.sample_index = j.sample_index
+    WHERE s.run_id = $run_id AND s.problem_id = $problem_id
+)
+
+SELECT
+    *,
+    count(*) OVER () AS matching
+FROM listed
+WHERE $outcome IS NULL OR coalesce(outcome, 'unjudged') = $outcome
+ORDER BY sample_index
+LIMIT $limit OFFSET $offset

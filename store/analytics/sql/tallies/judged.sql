@@ -1,0 +1,15 @@
+-- One row per sample and verifier of a run: what the majority of the attempts that decided says.
+-- decided is null when no attempt decided, or as many say correct as incorrect; spoke says whether any attempt ran.
+SELECT
+    verifier_id,
+    problem_id,
+    sample_index,
+    CASE
+        WHEN count(*) FILTER (WHERE outcome = 'correct') > count(*) FILTER (WHERE outcome = 'incorrect') THEN true
+        WHEN count(*) FILTER (WHERE outcome = 'correct') < count(*) FILTER (WHERE outcome = 'incorrect') THEN false
+    END AS decided,
+    bool_or(outcome <> 'undecided') AS spoke,
+    arg_min(answer, attempt) FILTER (WHERE answer IS NOT null) AS answer
+FROM analytics.verdicts
+WHERE run_id = $run_id
+GROUP BY verifier_id, problem_id, sample_index

@@ -1,0 +1,10 @@
+-- The same as judged.sql for a run without repeated judgements: nothing to group.
+SELECT
+    verifier_id,
+    problem_id,
+    sample_index,
+    CASE outcome WHEN 'correct' THEN true WHEN 'incorrect' THEN false END AS decided,
+    outcome <> 'undecided' AS spoke,
+    answer
+FROM analytics.verdicts
+WHERE run_id = $run_id

@@ -1,0 +1,146 @@
+"""Prove that the mirror is the store: rows, keys and contents of every mirrored batch, by counts and sums."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from store.analytics.contract import FACTS
+from store.analytics.errors import NoSnapshot
+from store.analytics.literals import quoted
+from store.analytics.mirror_lock import writing
+from store.analytics.refresh import last_state
+from store.analytics.source import Source
+
+#: What is summed of each fact beside its rows: the same expression in Postgres and DuckDB, {md5} being a text's digest.
+_SUMS = {
+    "samples": ["completion_hash % 1000003", "coalesce(completion_tokens, 0)", "coalesce(prompt_tokens, 0)"],
+    "completions": ["{md5:completion}"],
+    "verdicts": ["attempt", "{md5:outcome || coalesce(reason, '') || ':' || coalesce(answer, '')}"],
+    "verifier_outputs": ["attempt", "{md5:detail}"],
+}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A fact of a run whose mirror is not its store."""
+
+    fact: str
+    run: str
+    in_store: int
+    in_mirror: int
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """Rows compared, differences found, and done batches that the mirror has not pulled yet."""
+
+    rows: int
+    differences: tuple[Difference, ...]
+    behind: int
+
+
+def verify(database_url: str, mirror: Path) -> VerifyReport:
+    """Compare every mirrored batch with the store, and every tally with its segments.
+
+    Raises NoSnapshot for an empty mirror, MirrorBusy while another process writes it.
+    """
+    with writing(mirror):
+        spill = mirror / "spill"
+        source = Source(database_url, spill)
+        try:
+            return _verify(source, mirror)
+        finally:
+            source.close()
+            shutil.rmtree(spill, ignore_errors=True)
+
+
+def _verify(source: Source, mirror: Path) -> VerifyReport:
+    if last_state(source.connection, mirror) is None:
+        raise NoSnapshot(f"The mirror in {mirror} is empty: run `passatk mirror refresh`.")
+    source.begin()
+    run = source.connection.execute
+    run(
+        "CREATE TEMP TABLE mirrored AS SELECT b.batch_id, r.run FROM old.analytics.batches AS b "
+        "JOIN old.analytics.runs AS r USING (run_id) WHERE b.state = 'done'"
+    )
+    behind = run(
+        "SELECT count(*) FROM pg.analytics.batches AS b ANTI JOIN mirrored USING (batch_id) WHERE b.state = 'done'"
+    ).fetchone()
+    rows, differences = 0, []
+    for fact in FACTS:
+        for name, stored, kept, same in _compared(source, fact.name):
+            rows += kept
+            if not same:
+                differences.append(Difference(fact.name, name, stored, kept))
+    return VerifyReport(rows, (*differences, *_wrong_tallies(source)), int(behind[0]) if behind else 0)
+
+
+def _sums(fact: str, engine: str) -> str:
+    digest = {
+        "postgres": "('x' || substr(md5({}), 1, 8))::bit(32)::bigint",
+        "duckdb": "('0x' || substr(md5({}), 1, 8))::BIGINT",
+    }[engine]
+    spelled = []
+    for place, expression in enumerate(["sample_index", *_SUMS[fact]]):
+        if expression.startswith("{md5:"):
+            expression = digest.format(expression.removeprefix("{md5:").removesuffix("}"))
+        spelled.append(f"sum({expression})::{'bigint' if engine == 'postgres' else 'HUGEINT'} AS sum{place}")
+    return ", ".join(spelled)
+
+
+def _compared(source: Source, fact: str) -> list[tuple[str, int, int, bool]]:
+    """Per run: its name, rows in the store, rows in the mirror, and whether both are the same."""
+    totals = ", ".join(f"sum(sum{place})" for place in range(len(_SUMS[fact]) + 1))
+    asked = f"SELECT batch_id, count(*) AS n, {_sums(fact, 'postgres')} FROM analytics.{fact} GROUP BY batch_id"  # noqa: S608
+    rows = source.connection.execute(
+        f"""
+        WITH stored AS (FROM postgres_query('pg', {quoted(asked)})),
+        kept AS (
+            SELECT batch_id, count(*) AS n, {_sums(fact, "duckdb")} FROM old.analytics.{fact} GROUP BY batch_id
+        ),
+        sides AS (
+            SELECT 'store' AS side, run, sum(n) AS n, [{totals}] AS sums
+            FROM stored JOIN mirrored USING (batch_id) GROUP BY run
+            UNION ALL
+            SELECT 'mirror', run, sum(n), [{totals}]
+            FROM kept JOIN mirrored USING (batch_id) GROUP BY run
+        )
+        SELECT
+            run,
+            coalesce(any_value(n) FILTER (WHERE side = 'store'), 0)::BIGINT,
+            coalesce(any_value(n) FILTER (WHERE side = 'mirror'), 0)::BIGINT,
+            count(*) = 2 AND count(DISTINCT sums) = 1 AND count(DISTINCT n) = 1
+        FROM sides GROUP BY run ORDER BY run
+        """  # noqa: S608
+    ).fetchall()
+    return [(str(name), int(stored), int(kept), bool(same)) for name, stored, kept, same in rows]
+
+
+def _wrong_tallies(source: Source) -> list[Difference]:
+    """Runs whose tally of judged samples is not what their verdicts say."""
+    rows = source.connection.execute(
+        """
+        WITH judged AS (
+            SELECT
+                run_id, verifier_id, problem_id, sample_index,
+                count(*) FILTER (WHERE outcome = 'correct') - count(*) FILTER (WHERE outcome = 'incorrect') AS balance
+            FROM old.analytics.verdicts GROUP BY ALL
+        ),
+        counted AS (
+            SELECT
+                run_id, verifier_id, problem_id,
+                count(*) FILTER (WHERE balance <> 0) AS n,
+                count(*) FILTER (WHERE balance > 0) AS c,
+                count(*) FILTER (WHERE balance = 0) AS undecided
+            FROM judged GROUP BY ALL
+        )
+        SELECT r.run, coalesce(sum(counted.n), 0)::BIGINT, coalesce(sum(t.n), 0)::BIGINT
+        FROM counted FULL JOIN old.analytics.problem_counts AS t USING (run_id, verifier_id, problem_id)
+        JOIN old.analytics.runs AS r USING (run_id)
+        WHERE (counted.n, counted.c, counted.undecided) IS DISTINCT FROM (t.n, t.c, t.undecided)
+        GROUP BY r.run ORDER BY r.run
+        """
+    ).fetchall()
+    return [Difference("problem_counts", str(run), int(stored), int(kept)) for run, stored, kept in rows]

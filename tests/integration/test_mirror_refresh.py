@@ -1,0 +1,510 @@
+"""The mirror against a real store: incremental, complete under commits out of order, whole after any kill."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+import sqlalchemy as sa
+
+from store import embedded, schema
+from store.analytics import open_snapshot
+from store.analytics.compact import compact
+from store.analytics.errors import ForeignMirror, MirrorBusy, MirrorDamaged, NoSnapshot, SourceUnreachable
+from store.analytics.mirror_lock import writing
+from store.analytics.refresh import refresh
+from store.analytics.store_address import store_address
+from store.analytics.verify import verify
+from store.batches import mark_done
+from store.connection import engine, transaction
+from store.samples import SampleRow, write_samples
+from store.settings import StoreSettings
+from store.tables import batches, benchmarks, models, problems, runs, verifiers
+from store.verdicts import VerdictRow, write_verdicts
+
+PROBLEMS = 3
+FACTS = ("samples", "completions", "verdicts", "verifier_outputs")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("passatk")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PASSATK_HOME", str(folder))
+        patch.delenv("PASSATK_DATABASE_URL", raising=False)
+        patch.delenv("PASSATK_MIRROR", raising=False)
+        schema.upgrade()
+        yield folder
+        engine().dispose()
+        embedded.stop(folder)
+
+
+@pytest.fixture
+def url(home: Path) -> str:
+    """The address of a store with one benchmark, one model, one verifier, one run and nothing drawn."""
+    with transaction() as connection:
+        connection.exec_driver_sql(
+            "TRUNCATE store.samples, store.completions, store.verdicts, store.verifier_outputs, store.run_verifiers, "
+            "store.batches, store.runs, store.prices, store.models, store.verifiers, store.problems, store.benchmarks "
+            "RESTART IDENTITY"
+        )
+        connection.execute(
+            sa.insert(benchmarks).values(
+                name="b", version=1, content_hash="h", format="jsonl", source="b.jsonl", problem_count=PROBLEMS
+            )
+        )
+        connection.execute(
+            sa.insert(problems),
+            [{"benchmark_id": 1, "position": i, "key": f"p{i}", "prompt": f"{i}?"} for i in range(PROBLEMS)],
+        )
+        connection.execute(sa.insert(models).values(name="m", location="m", backend="none"))
+        connection.execute(sa.insert(verifiers).values(name="answer", version="1", fingerprint="a"))
+        new_run(connection, "first")
+    return store_address(StoreSettings.from_environment())
+
+
+def new_run(connection: sa.Connection, name: str) -> int:
+    values = {
+        "name": name,
+        "benchmark_id": 1,
+        "model_id": 1,
+        "reference_verifier_id": 1,
+        "prompt_template": "{prompt}",
+        "sampling": {"temperature": 0.5},
+        "design": "fixed_n",
+        "source": "generated",
+        "fingerprint": name,
+    }
+    return int(connection.execute(sa.insert(runs).values(values).returning(runs.c.run_id)).scalar_one())
+
+
+def open_batch(
+    connection: sa.Connection, run_id: int, problem_id: int, first: int, end: int, verifier: int | None
+) -> int:
+    values = {
+        "run_id": run_id,
+        "problem_id": problem_id,
+        "verifier_id": verifier,
+        "first_index": first,
+        "end_index": end,
+    }
+    return int(connection.execute(sa.insert(batches).values(values).returning(batches.c.batch_id)).scalar_one())
+
+
+def draw(connection: sa.Connection, batch: int, run_id: int, problem_id: int, indexes: range) -> None:
+    rows = [SampleRow(run_id, problem_id, i, batch, f"text {i} of {problem_id}\n") for i in indexes]
+    mark_done(connection, write_samples(connection, rows))
+
+
+def judge(
+    connection: sa.Connection, batch: int, run_id: int, problem_id: int, indexes: range, right: int, attempt: int = 0
+) -> None:
+    rows = [
+        VerdictRow(
+            run_id,
+            problem_id,
+            i,
+            1,
+            attempt,
+            batch,
+            "correct" if i < right else "incorrect",
+            None if i < right else "wrong answer",
+            "7" if i < right else str(i % 3),
+            None,
+            0.125,
+            {"got": i},
+        )
+        for i in indexes
+    ]
+    mark_done(connection, write_verdicts(connection, rows))
+
+
+def fill(run_id: int, indexes: range, right: int = 2) -> None:
+    """Draw and judge an index range of every problem, each in a batch and a transaction of its own."""
+    for problem_id in range(1, PROBLEMS + 1):
+        for verifier in (None, 1):
+            with transaction() as connection:
+                batch = open_batch(connection, run_id, problem_id, indexes.start, indexes.stop, verifier)
+                if verifier is None:
+                    draw(connection, batch, run_id, problem_id, indexes)
+                else:
+                    judge(connection, batch, run_id, problem_id, indexes, right)
+
+
+def assert_same_as_store(mirror: Path) -> None:
+    """Every row and every tally of the mirror equals the store's."""
+    with transaction() as connection, open_snapshot(mirror) as snapshot:
+        for view in (*FACTS, "problem_counts", "batches", "runs", "problems"):
+            stored = {tuple(row) for row in connection.exec_driver_sql(f"SELECT * FROM analytics.{view}")}  # noqa: S608
+            count = connection.exec_driver_sql(f"SELECT count(*) FROM analytics.{view}").scalar_one()  # noqa: S608
+            mirrored = [tuple(row.values()) for row in snapshot.rows(f"SELECT * FROM {view}")]  # noqa: S608
+            assert len(mirrored) == count, view
+            assert set(mirrored) == stored, view
+
+
+def test_the_mirror_holds_what_the_store_holds(url: str, tmp_path: Path) -> None:
+    fill(1, range(10))
+    report = refresh(url, tmp_path)
+    assert report.changed
+    assert report.new_batches == 2 * PROBLEMS
+    assert report.rows == dict.fromkeys(FACTS, 10 * PROBLEMS)
+    assert_same_as_store(tmp_path)
+
+
+def test_an_empty_store_can_be_mirrored(url: str, tmp_path: Path) -> None:
+    assert refresh(url, tmp_path).changed
+    assert_same_as_store(tmp_path)
+
+
+def test_a_second_refresh_pulls_only_what_is_new(url: str, tmp_path: Path) -> None:
+    fill(1, range(10))
+    first = refresh(url, tmp_path)
+    before = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.parquet")}
+    fill(1, range(10, 12))
+    second = refresh(url, tmp_path)
+    assert second.rows == dict.fromkeys(FACTS, 2 * PROBLEMS)
+    assert second.snapshot_id != first.snapshot_id
+    assert all(file.stat().st_mtime_ns == written for file, written in before.items()), "an old segment was touched"
+    assert_same_as_store(tmp_path)
+
+
+def test_nothing_new_keeps_the_snapshot_and_says_when_it_was_known_true(url: str, tmp_path: Path) -> None:
+    fill(1, range(4))
+    first = refresh(url, tmp_path)
+    second = refresh(url, tmp_path)
+    assert not second.changed
+    assert second.snapshot_id == first.snapshot_id
+    assert second.taken_at > first.taken_at
+    with open_snapshot(tmp_path) as snapshot:
+        assert snapshot.taken_at == second.taken_at
+    assert_same_as_store(tmp_path)
+
+
+def test_a_change_without_new_rows_is_mirrored(url: str, tmp_path: Path) -> None:
+    refresh(url, tmp_path)
+    with transaction() as connection:
+        connection.execute(sa.update(runs).values(state="paused"))
+    assert refresh(url, tmp_path).changed
+    assert_same_as_store(tmp_path)
+
+
+def test_a_batch_committed_late_is_not_skipped(url: str, tmp_path: Path) -> None:
+    """A high-water mark on the batch's key would skip it: the batch with the lower key is committed later."""
+    slow, quick = engine().connect(), engine().connect()
+    try:
+        early = open_batch(slow, 1, 1, 0, 5, None)
+        draw(slow, early, 1, 1, range(5))
+        late = open_batch(quick, 1, 2, 0, 5, None)
+        draw(quick, late, 1, 2, range(5))
+        quick.commit()
+        assert early < late
+        refresh(url, tmp_path)
+        with open_snapshot(tmp_path) as snapshot:
+            high_water = snapshot.rows("SELECT max(batch_id) AS mark FROM batches WHERE state = 'done'")[0]["mark"]
+            assert {row["batch_id"] for row in snapshot.rows("SELECT DISTINCT batch_id FROM samples")} == {late}
+        slow.commit()
+    finally:
+        slow.close()
+        quick.close()
+    with transaction() as connection:
+        query = sa.text("SELECT count(*) FROM store.samples WHERE batch_id > :mark")
+        above = connection.execute(query, {"mark": high_water}).scalar_one()
+    assert above == 0, "the bug this test is about: a mark would find nothing new"
+    assert refresh(url, tmp_path).rows["samples"] == 5
+    assert_same_as_store(tmp_path)
+
+
+def test_planned_batches_are_not_taken_for_mirrored(url: str, tmp_path: Path) -> None:
+    with transaction() as connection:
+        planned = open_batch(connection, 1, 1, 0, 3, None)
+    refresh(url, tmp_path)
+    with transaction() as connection:
+        draw(connection, planned, 1, 1, range(3))
+    assert refresh(url, tmp_path).rows["samples"] == 3
+    assert_same_as_store(tmp_path)
+
+
+def test_a_batch_that_grew_after_it_was_mirrored_is_completed(url: str, tmp_path: Path) -> None:
+    with transaction() as connection:
+        batch = open_batch(connection, 1, 1, 0, 5, None)
+        draw(connection, batch, 1, 1, range(3))
+    refresh(url, tmp_path)
+    with transaction() as connection:
+        draw(connection, batch, 1, 1, range(5))
+    assert refresh(url, tmp_path).rows["samples"] == 2
+    assert_same_as_store(tmp_path)
+
+
+def test_repeated_judgements_count_by_majority(url: str, tmp_path: Path) -> None:
+    fill(1, range(6), right=3)
+    refresh(url, tmp_path)
+    for attempt in (1, 2):
+        with transaction() as connection:
+            batch = open_batch(connection, 1, 1, 0, 4, 1)
+            judge(connection, batch, 1, 1, range(4), right=1, attempt=attempt)
+    with transaction() as connection:
+        batch = open_batch(connection, 1, 2, 0, 1, 1)
+        judge(connection, batch, 1, 2, range(1), right=0, attempt=1)
+    refresh(url, tmp_path)
+    with open_snapshot(tmp_path) as snapshot:
+        rows = snapshot.rows("SELECT problem_id, n, c, undecided FROM problem_counts ORDER BY problem_id")
+    assert [tuple(row.values()) for row in rows] == [(1, 6, 1, 0), (2, 5, 2, 1), (3, 6, 3, 0)]
+    assert_same_as_store(tmp_path)
+
+
+def test_small_pulls_and_large_scans_find_the_same_rows(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for step in range(4):
+        fill(1, range(10 * step, 10 * step + 10))
+    monkeypatch.setattr("store.analytics.pull.SCAN_FROM_SHARE", 2.0)
+    refresh(url, tmp_path / "ranges")
+    assert_same_as_store(tmp_path / "ranges")
+    monkeypatch.setattr("store.analytics.pull.SCAN_FROM_SHARE", 0.0)
+    refresh(url, tmp_path / "scan")
+    fill(1, range(40, 43))
+    refresh(url, tmp_path / "scan")
+    assert_same_as_store(tmp_path / "scan")
+
+
+def test_more_ranges_than_are_asked_for_one_by_one(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("store.analytics.source._MOST_RANGES", 1)
+    monkeypatch.setattr("store.analytics.pull.SCAN_FROM_SHARE", 2.0)
+    with transaction() as connection:
+        later = [open_batch(connection, 1, 1, i, i + 1, None) for i in range(5)]
+        for place in (1, 3):
+            draw(connection, later[place], 1, 1, range(place, place + 1))
+    refresh(url, tmp_path)
+    with transaction() as connection:
+        for place in (0, 2, 4):
+            draw(connection, later[place], 1, 1, range(place, place + 1))
+    assert refresh(url, tmp_path).rows["samples"] == 3
+    assert_same_as_store(tmp_path)
+
+
+def test_an_open_snapshot_does_not_move(url: str, tmp_path: Path) -> None:
+    fill(1, range(5))
+    refresh(url, tmp_path)
+    with open_snapshot(tmp_path) as old:
+        fill(1, range(5, 9))
+        refresh(url, tmp_path)
+        assert old.rows("SELECT count(*) AS n FROM verdicts")[0]["n"] == 5 * PROBLEMS
+        with open_snapshot(tmp_path) as new:
+            assert new.rows("SELECT count(*) AS n FROM verdicts")[0]["n"] == 9 * PROBLEMS
+            assert new.snapshot_id != old.snapshot_id
+
+
+def test_the_catalogue_answers_a_bare_duckdb_client(url: str, tmp_path: Path) -> None:
+    fill(1, range(5))
+    refresh(url, tmp_path)
+    file = tmp_path / "catalogue.duckdb"
+    assert file.stat().st_mode & 0o777 == 0o444
+    with duckdb.connect(str(file), read_only=True) as client:
+        query = "SELECT avg(pass_at_k(n, c, 2)) FROM analytics.problem_counts"
+        assert client.execute(query).fetchone() == (pytest.approx(0.7),)
+        assert client.execute("SELECT title FROM mirror.queries WHERE query = 'coverage'").fetchone() == ("Coverage",)
+        comment = "SELECT comment FROM duckdb_columns() WHERE table_name = 'verdicts' AND column_name = 'outcome'"
+        assert client.execute(comment).fetchone() == ("correct, incorrect or undecided",)
+
+
+def test_comments_of_the_contract_are_in_the_catalogue(url: str, tmp_path: Path) -> None:
+    refresh(url, tmp_path)
+    with open_snapshot(tmp_path) as snapshot:
+        silent = [
+            (table.name, column)
+            for table in snapshot.schema()
+            for column, _, comment in table.columns
+            if not (comment and table.comment)
+        ]
+    assert silent == []
+
+
+def test_one_writer_at_a_time(url: str, tmp_path: Path) -> None:
+    with writing(tmp_path), pytest.raises(MirrorBusy, match=f"Process {os.getpid()} is writing"):
+        refresh(url, tmp_path)
+    refresh(url, tmp_path)
+
+
+def test_refreshers_started_together_leave_one_whole_mirror(url: str, tmp_path: Path) -> None:
+    fill(1, range(20))
+    outcomes: list[str] = []
+
+    def attempt() -> None:
+        try:
+            refresh(url, tmp_path)
+            outcomes.append("done")
+        except MirrorBusy:
+            outcomes.append("busy")
+
+    threads = [threading.Thread(target=attempt) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(outcomes) == 4
+    assert "done" in outcomes
+    assert_same_as_store(tmp_path)
+
+
+_REFRESH = """
+import sys
+from pathlib import Path
+from store.analytics.refresh import refresh
+refresh(sys.argv[1], Path(sys.argv[2]))
+"""
+
+
+def killed_refresh(url: str, mirror: Path, after: float) -> int:
+    """Start a refresh in a process of its own and kill it after so many seconds; its exit status."""
+    with subprocess.Popen([sys.executable, "-c", _REFRESH, url, str(mirror)], stderr=subprocess.DEVNULL) as process:
+        time.sleep(after)
+        process.send_signal(signal.SIGKILL)
+        return process.wait()
+
+
+def test_killed_at_any_point_the_last_state_stays_and_nothing_is_lost_or_doubled(url: str, tmp_path: Path) -> None:
+    fill(1, range(5))
+    refresh(url, tmp_path)
+    started = time.monotonic()
+    subprocess.run([sys.executable, "-c", _REFRESH, url, str(tmp_path)], check=True)
+    whole = time.monotonic() - started
+    killed = 0
+    for step in range(8):
+        fill(1, range(5 + 3 * step, 8 + 3 * step))
+        killed += killed_refresh(url, tmp_path, after=whole * (0.3 + 0.1 * step)) == -signal.SIGKILL
+        with open_snapshot(tmp_path) as snapshot:
+            counts = [snapshot.rows(f"SELECT count(*) AS n FROM {fact}")[0]["n"] for fact in FACTS]  # noqa: S608
+            tallied = snapshot.rows("SELECT sum(n)::BIGINT AS n FROM problem_counts")[0]["n"]
+            assert len({*counts, tallied}) == 1, "a state that never was"
+    assert killed, "no refresh was killed: the test shows nothing"
+    refresh(url, tmp_path)
+    assert_same_as_store(tmp_path)
+    with duckdb.connect(str(tmp_path / "catalogue.duckdb"), read_only=True) as client:
+        listed = {row[0] for row in client.execute("SELECT path FROM mirror.segments").fetchall()}
+    assert {str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*.parquet")} == listed, "orphans stayed"
+    assert list(tmp_path.glob("catalogue.unpublished*")) == []
+
+
+@pytest.mark.parametrize("step", ["store.analytics.catalogue_file.put_in_place", "store.analytics.refresh.tally_run"])
+def test_a_failure_before_publishing_changes_nothing(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    fill(1, range(5))
+    first = refresh(url, tmp_path)
+    fill(1, range(5, 7))
+
+    def fail(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(step, fail)
+        with pytest.raises(OSError, match="no space"):
+            refresh(url, tmp_path)
+    with open_snapshot(tmp_path) as snapshot:
+        assert snapshot.snapshot_id == first.snapshot_id
+        assert snapshot.rows("SELECT count(*) AS n FROM samples")[0]["n"] == 5 * PROBLEMS
+    refresh(url, tmp_path)
+    assert_same_as_store(tmp_path)
+
+
+def test_a_lost_segment_is_named_and_rebuilding_mends_it(url: str, tmp_path: Path) -> None:
+    fill(1, range(5))
+    refresh(url, tmp_path)
+    lost = next(tmp_path.glob("segments/verdicts/**/*.parquet"))
+    lost.unlink()
+    with pytest.raises(MirrorDamaged, match=lost.name):
+        refresh(url, tmp_path)
+    assert refresh(url, tmp_path, rebuild=True).rebuilt
+    assert_same_as_store(tmp_path)
+
+
+def test_compaction_merges_segments_and_changes_no_number(url: str, tmp_path: Path) -> None:
+    for step in range(3):
+        fill(1, range(3 * step, 3 * step + 3))
+        last = refresh(url, tmp_path)
+    with open_snapshot(tmp_path) as old:
+        report = compact(tmp_path)
+        assert (report.before, report.after) == (12, 4)
+        assert old.rows("SELECT count(*) AS n FROM completions")[0]["n"] == 9 * PROBLEMS, (
+            "an open snapshot lost its segments"
+        )
+    assert_same_as_store(tmp_path)
+    assert compact(tmp_path).before == 4
+    with open_snapshot(tmp_path) as snapshot:
+        assert snapshot.snapshot_id == last.snapshot_id
+        assert all(table.comment for table in snapshot.schema())
+    fill(1, range(9, 11))
+    assert refresh(url, tmp_path).rows["samples"] == 2 * PROBLEMS
+    assert_same_as_store(tmp_path)
+
+
+def test_replaced_segments_go_when_no_snapshot_can_need_them(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for step in range(2):
+        fill(1, range(3 * step, 3 * step + 3))
+        refresh(url, tmp_path)
+    compact(tmp_path)
+    refresh(url, tmp_path)
+    assert len(list(tmp_path.rglob("*.parquet"))) == 12
+    monkeypatch.setattr("store.analytics.refresh.RETENTION", timedelta(0))
+    refresh(url, tmp_path)
+    assert len(list(tmp_path.rglob("*.parquet"))) == 4
+    assert_same_as_store(tmp_path)
+
+
+def test_verifying_finds_what_differs(url: str, tmp_path: Path) -> None:
+    fill(1, range(5))
+    refresh(url, tmp_path)
+    fill(1, range(5, 6))
+    report = verify(url, tmp_path)
+    assert report.differences == ()
+    assert report.rows == 4 * 5 * PROBLEMS
+    assert report.behind == 2 * PROBLEMS
+    with transaction() as connection:
+        connection.exec_driver_sql(
+            "UPDATE store.completions SET completion = 'other' WHERE problem_id = 1 AND sample_index = 1"
+        )
+        connection.exec_driver_sql("DELETE FROM store.verdicts WHERE problem_id = 2 AND sample_index = 1")
+    found = {(one.fact, one.run, one.in_store - one.in_mirror) for one in verify(url, tmp_path).differences}
+    assert found == {("completions", "first", 0), ("verdicts", "first", -1)}
+
+
+def test_a_mirror_of_another_store_is_refused(url: str, tmp_path: Path) -> None:
+    fill(1, range(2))
+    refresh(url, tmp_path)
+    with transaction() as connection:
+        connection.commit()
+        raw = connection.connection.driver_connection
+        assert raw is not None
+        raw.autocommit = True
+        raw.execute("DROP DATABASE IF EXISTS other")
+        raw.execute("CREATE DATABASE other TEMPLATE template0")
+    other = url.replace("/passatk?", "/other?")
+    with pytest.raises(SourceUnreachable, match="has no tables"):
+        refresh(other, tmp_path)
+    with transaction() as connection:
+        connection.exec_driver_sql("UPDATE store.batches SET created_at = created_at + interval '1 second'")
+    with pytest.raises(ForeignMirror, match=r"6 batches that the store .* does not have"):
+        refresh(url, tmp_path)
+    assert refresh(url, tmp_path, rebuild=True).rebuilt
+    assert_same_as_store(tmp_path)
+
+
+def test_nothing_to_open_and_nobody_to_ask_are_one_clear_line_each(tmp_path: Path) -> None:
+    with pytest.raises(NoSnapshot, match="is empty: run `passatk mirror refresh`"):
+        open_snapshot(tmp_path)
+    with pytest.raises(SourceUnreachable, match="cannot be read"):
+        refresh("postgresql://postgres:secret@127.0.0.1:1/none", tmp_path)
+    settings = StoreSettings(home=tmp_path, database_url=None, mirror=tmp_path)
+    with pytest.raises(SourceUnreachable, match="start it with `passatk store up`"):
+        store_address(settings)
