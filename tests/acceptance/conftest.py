@@ -46,7 +46,7 @@ class House:
             | self.environment
         )
 
-    def passatk(self, *arguments: str, status: int = 0, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+    def passatk(self, *arguments: str, status: int = 0, timeout: float = 420) -> subprocess.CompletedProcess[str]:
         """Run a command and check its exit status."""
         command = [str(PASSATK), *arguments]
         try:
@@ -117,7 +117,7 @@ class House:
         query = "SELECT 1 FROM store.batches WHERE state = 'leased' AND verifier_id IS NULL LIMIT 1"
         self.wait_for(lambda: bool(self.rows(query)))
 
-    def wait_for(self, met: Callable[[], bool], seconds: float = 180) -> None:
+    def wait_for(self, met: Callable[[], bool], seconds: float = 300) -> None:
         """Poll until a condition holds."""
         deadline = time.monotonic() + seconds
         while not met():

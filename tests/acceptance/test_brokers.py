@@ -89,7 +89,7 @@ def rabbitmq() -> Iterator[str]:
 BROKERS = {"redis": redis, "rabbitmq": rabbitmq}
 
 
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", BROKERS)
 def test_a_run_over_a_real_broker_with_a_worker_killed(house, name: str) -> None:
     with BROKERS[name]() as url:

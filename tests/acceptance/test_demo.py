@@ -24,7 +24,7 @@ def _demo(house, log: Path) -> subprocess.Popen[bytes]:
         )
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_stopped_and_run_again(house) -> None:
     log = house.home / "demo.log"
     try:

@@ -16,7 +16,7 @@ def _begin(house, name: str = "faulty") -> None:
     house.run(name, SAMPLES)
 
 
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(900)
 def test_a_worker_killed_in_the_middle_of_a_batch(house) -> None:
     _begin(house)
     house.run("undisturbed", SAMPLES)
@@ -38,7 +38,7 @@ def test_a_worker_killed_in_the_middle_of_a_batch(house) -> None:
     assert house.texts("undisturbed") == house.texts("faulty")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_messages_delivered_twice_and_lost(house) -> None:
     _begin(house)
     house.passatk("run", "start", "faulty", "--no-wait")
@@ -57,7 +57,7 @@ def test_messages_delivered_twice_and_lost(house) -> None:
     house.assert_whole("faulty", PROBLEMS, SAMPLES)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_every_message_lost(house) -> None:
     _begin(house)
     house.passatk("run", "start", "faulty", "--no-wait")
@@ -69,7 +69,7 @@ def test_every_message_lost(house) -> None:
     house.assert_whole("faulty", PROBLEMS, SAMPLES)
 
 
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 def test_postgres_restarted_during_a_run(house, mode: str) -> None:
     _begin(house)
@@ -96,7 +96,7 @@ def _pid_lives(house) -> bool:
     return True
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_prompt_longer_than_the_context_is_named(house) -> None:
     problems = house.home / "long.jsonl"
     problems.write_text(
