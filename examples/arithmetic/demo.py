@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -125,6 +126,17 @@ def table(samples: int) -> str:
     return "\n".join(lines)
 
 
+def show_dashboard() -> None:
+    """Start the dashboard and name the page that shows both curves."""
+    print("\n$ passatk dashboard start", flush=True)
+    done = subprocess.run([PASSATK, "dashboard", "start"], stdout=subprocess.PIPE, text=True, check=False)
+    print(done.stdout.strip())
+    address = re.search(r"http://\S+", done.stdout)
+    if done.returncode or address is None:
+        sys.exit("The dashboard did not start; everything else is done and stored.")
+    print(f"Both curves: {address.group()}/coverage?run={RUN}&verifier=reference&verifier=answer@1")
+
+
 def run(samples: int, home: Path) -> None:
     """Every step in order; what is stored already is not done again."""
     started = time.monotonic()
@@ -137,7 +149,7 @@ def run(samples: int, home: Path) -> None:
     print()
     shown = table(_status()["samples_per_problem"])
     print(f"\n{shown}\n\n{LESSON}")
-    passatk("dashboard", "start")
+    show_dashboard()
     print(f"\nDone in {time.monotonic() - started:.0f} s. Stop the dashboard and the store with `make stop`.")
 
 
