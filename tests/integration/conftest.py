@@ -106,3 +106,20 @@ class Workshop:
 def workshop(store: StoreSettings, tmp_path: Path) -> Workshop:
     """An empty store and the means to fill it."""
     return Workshop(tmp_path)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """An attack on something that only one tier of the sandbox has is no test of the others: it is left out there."""
+    foreign = [item for item in items if _on_another_tier(item)]
+    if foreign:
+        config.hook.pytest_deselected(items=foreign)
+        items[:] = [item for item in items if item not in foreign]
+
+
+def _on_another_tier(item: pytest.Item) -> bool:
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    path, tier = parameters.get("path"), parameters.get("sandbox")
+    if not isinstance(path, Path) or tier is None:
+        return False
+    tiers = [line for line in path.read_text(errors="replace").splitlines() if line.startswith("# tiers: ")]
+    return bool(tiers) and tier not in tiers[0]
