@@ -27,7 +27,7 @@ MODEL = "arithmetic-1.9m"
 LESSON = """\
 Judged by the final answer alone, more looks solved than is: some right answers stand under wrong equations. The chain
 check re-evaluates every worked equation and is the reference here; the gap between both is the answer check's false
-positives, and it grows with k."""
+positives, wider among many samples than at one."""
 PASSATK = str(Path(sys.executable).with_name("passatk"))
 #: Longest wait for a worker to load its model and for the last batch to finish, in seconds.
 WORKER_START_SECONDS, WORKER_STOP_SECONDS = 120, 60
