@@ -55,7 +55,7 @@ def url(home: Path) -> str:
         connection.exec_driver_sql(
             "TRUNCATE store.samples, store.completions, store.verdicts, store.verifier_outputs, store.run_verifiers, "
             "store.batches, store.runs, store.prices, store.models, store.verifiers, store.problems, store.benchmarks "
-            "RESTART IDENTITY"
+            "RESTART IDENTITY CASCADE"
         )
         connection.execute(
             sa.insert(benchmarks).values(
