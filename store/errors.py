@@ -10,3 +10,7 @@ class PassatkError(Exception):
     def __str__(self) -> str:
         detail = super().__str__()
         return detail or (type(self).__doc__ or "").strip()
+
+
+class InvalidStatisticArgument(PassatkError):
+    """The numbers given to a statistic do not fit together."""

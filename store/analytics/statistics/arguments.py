@@ -8,14 +8,11 @@ from typing import Any, Protocol, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from store.errors import InvalidStatisticArgument as InvalidStatisticArgument
 from store.errors import PassatkError
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-
-
-class InvalidStatisticArgument(PassatkError):
-    """The numbers given to a statistic do not fit together."""
 
 
 class NoUnbiasedEstimator(PassatkError):
