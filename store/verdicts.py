@@ -6,18 +6,22 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from store.batches import Batch
 from store.connection import driver
 from store.samples import copy_rows, storable_completion
+from store.verdict_sides import CostRow, write_sides
 
 
 @dataclass(frozen=True)
 class VerdictRow:
-    """One verdict as it is written; `detail` is kept apart from the narrow row."""
+    """One verdict as it is written; `detail` and what follows `weak` are kept apart from the narrow row.
+
+    `tests`: (test_id, outcome, reason) of each generated test. `steps`: the score of each step, in order.
+    """
 
     run_id: int
     problem_id: int
@@ -31,6 +35,31 @@ class VerdictRow:
     score: float | None
     seconds: float
     detail: Mapping[str, Any] | None = None
+    answer_class: str | None = None
+    environment_id: int | None = None
+    weak: bool | None = None
+    tests: Sequence[tuple[int, str, str | None]] = ()
+    steps: Sequence[float] | None = None
+    cost: CostRow | None = None
+
+
+class KnownVerdict(NamedTuple):
+    """A decided verdict on an equal completion, with everything of it that holds for the other one too.
+
+    Not its cost: looking a verdict up costs nothing. `run_id` and `sample_index` say whose verdict it is.
+    """
+
+    outcome: str
+    reason: str | None
+    answer: str | None
+    score: float | None
+    run_id: int
+    sample_index: int
+    answer_class: str | None
+    environment_id: int | None
+    weak: bool | None
+    tests: Sequence[tuple[int, str, str | None]]
+    steps: Sequence[float] | None
 
 
 @dataclass(frozen=True)
@@ -54,8 +83,12 @@ _NAMES = [
     "answer",
     "score",
     "seconds",
+    "answer_class",
+    "environment_id",
+    "weak",
 ]
-_TYPES = ["int4", "int4", "int4", "int4", "int2", "int8", "text", "text", "text", "float4", "float4", "text"]
+_TYPES = ["int4", "int4", "int4", "int4", "int2", "int8", "text", "text", "text", "float4", "float4", "text", "int4"]
+_TYPES += ["bool", "text"]
 _STAGING = "CREATE TEMPORARY TABLE IF NOT EXISTS staged_verdicts ({}) ON COMMIT DELETE ROWS".format(
     ", ".join(f"{name} {kind}" for name, kind in zip([*_NAMES, "detail"], _TYPES, strict=True))
 )
@@ -66,6 +99,7 @@ MAX_ANSWER = 500
 def write_verdicts(connection: sa.Connection, rows: Iterable[VerdictRow]) -> dict[int, int]:
     """Write verdicts and their details; returns the rows that were new, by batch. Stored verdicts stay as they are."""
     raw = driver(connection)
+    rows = list(rows)
     raw.execute(_STAGING.encode())
     copy_rows(raw, "staged_verdicts", _TYPES, map(_copied, rows))
     names = ", ".join(_NAMES)
@@ -88,13 +122,15 @@ def write_verdicts(connection: sa.Connection, rows: Iterable[VerdictRow]) -> dic
         """.encode()  # noqa: S608
     )
     raw.execute(b"DELETE FROM staged_verdicts")
+    write_sides(raw, rows)
     return dict(inserted)
 
 
 def _copied(row: VerdictRow) -> list[Any]:
     values = [getattr(row, name) for name in _NAMES]
-    answer = _clean(row.answer)
-    values[_NAMES.index("answer")] = answer[:MAX_ANSWER] if answer else answer
+    for name in ("answer", "answer_class"):
+        answer = _clean(getattr(row, name))
+        values[_NAMES.index(name)] = answer[:MAX_ANSWER] if answer else answer
     return [*values, None if row.detail is None else json.dumps(_clean_json(row.detail))]
 
 
@@ -131,25 +167,40 @@ def completions_to_judge(connection: sa.Connection, batch: Batch) -> list[Stored
     return [StoredCompletion(*row) for row in driver(connection).execute(query, _batch_values(batch))]
 
 
-def known_verdicts(connection: sa.Connection, batch: Batch, hashes: Sequence[int]) -> dict[int, tuple[Any, ...]]:
-    """Decided verdicts of the same verifier on equal completions of the problem, in any run.
-
-    By completion hash: (outcome, reason, answer, score, run_id, sample_index).
-    """
+def known_verdicts(connection: sa.Connection, batch: Batch, hashes: Sequence[int]) -> dict[int, KnownVerdict]:
+    """Decided verdicts of the same verifier on equal completions of the problem, in any run; by completion hash."""
     query = b"""
-        SELECT DISTINCT ON (s.completion_hash) s.completion_hash, v.outcome, v.reason, v.answer, v.score,
-               v.run_id, v.sample_index
-        FROM store.runs AS this
-        JOIN store.runs AS other ON other.benchmark_id = this.benchmark_id
-        JOIN store.verdicts AS v ON v.run_id = other.run_id AND v.problem_id = %(problem)s
-        JOIN store.samples AS s
-          ON s.run_id = v.run_id AND s.problem_id = v.problem_id AND s.sample_index = v.sample_index
-        WHERE this.run_id = %(run)s AND v.verifier_id = %(verifier)s AND v.attempt = 0
-          AND v.outcome <> 'undecided' AND s.completion_hash = ANY(%(hashes)s)
-        ORDER BY s.completion_hash, v.run_id, v.sample_index
+        WITH known AS (
+            SELECT DISTINCT ON (s.completion_hash) s.completion_hash, v.*
+            FROM store.runs AS this
+            JOIN store.runs AS other ON other.benchmark_id = this.benchmark_id
+            JOIN store.verdicts AS v ON v.run_id = other.run_id AND v.problem_id = %(problem)s
+            JOIN store.samples AS s
+              ON s.run_id = v.run_id AND s.problem_id = v.problem_id AND s.sample_index = v.sample_index
+            WHERE this.run_id = %(run)s AND v.verifier_id = %(verifier)s AND v.attempt = 0
+              AND v.outcome <> 'undecided' AND s.completion_hash = ANY(%(hashes)s)
+            ORDER BY s.completion_hash, v.run_id, v.sample_index
+        )
+        SELECT k.completion_hash, k.outcome, k.reason, k.answer, k.score, k.run_id, k.sample_index, k.answer_class,
+               k.environment_id, k.weak, t.ids, t.outcomes, t.reasons, p.scores
+        FROM known AS k
+        LEFT JOIN store.step_scores AS p USING (run_id, problem_id, sample_index, verifier_id, attempt)
+        LEFT JOIN LATERAL (
+            SELECT array_agg(o.test_id ORDER BY o.test_id) AS ids, array_agg(o.outcome ORDER BY o.test_id) AS outcomes,
+                   array_agg(o.reason ORDER BY o.test_id) AS reasons
+            FROM store.test_outcomes AS o
+            WHERE o.run_id = k.run_id AND o.problem_id = k.problem_id AND o.sample_index = k.sample_index
+              AND o.verifier_id = k.verifier_id AND o.attempt = k.attempt
+        ) AS t ON true
     """
     rows = driver(connection).execute(query, _batch_values(batch) | {"hashes": list(hashes)})
-    return {row[0]: tuple(row[1:]) for row in rows}
+    return {row[0]: _known(row[1:]) for row in rows}
+
+
+def _known(row: Sequence[Any]) -> KnownVerdict:
+    *plain, ids, outcomes, reasons, steps = row
+    tests = tuple(zip(ids, outcomes, reasons, strict=True)) if ids else ()
+    return KnownVerdict._make([*plain, tests, steps])
 
 
 def _batch_values(batch: Batch) -> dict[str, Any]:

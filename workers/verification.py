@@ -5,20 +5,40 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import asdict, dataclass, replace
 
 from store.batches import Batch, claim, hand_back, mark_done
 from store.connection import patiently, transaction
+from store.environments import ensure_environment
 from store.errors import PassatkError
-from store.verdicts import StoredCompletion, VerdictRow, completions_to_judge, known_verdicts, write_verdicts
+from store.generated_tests import TestRow, tests_of
+from store.model_registry import ensure_model
+from store.verdict_sides import CostRow
+from store.verdicts import (
+    KnownVerdict,
+    StoredCompletion,
+    VerdictRow,
+    completions_to_judge,
+    known_verdicts,
+    write_verdicts,
+)
 from store.verifier_registry import VerifierRow, verifier_row
-from store.work import problem_row
+from store.work import ProblemRow, problem_row
+from workers.environment import environment_of
 from workers.errors import VerifierBroken
 from workers.heartbeat import Heartbeat
 from workers.settings import WorkerSettings
 from workers.verifiers import open_verifier
-from workers.verifiers.protocol import Judgement, Outcome, Problem, Reason, Verifier
+from workers.verifiers.protocol import (
+    Environment,
+    GeneratedTest,
+    Judgement,
+    JudgingCost,
+    Outcome,
+    Problem,
+    Reason,
+    Verifier,
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -32,7 +52,7 @@ class _Order:
     verifier: VerifierRow
     problem: Problem
     completions: list[StoredCompletion]
-    known: Mapping[int, tuple[Any, ...]]
+    known: Mapping[int, KnownVerdict]
 
 
 class Verification:
@@ -41,6 +61,7 @@ class Verification:
     def __init__(self, settings: WorkerSettings) -> None:
         self._heartbeat = Heartbeat(settings.lease_seconds)
         self._open: dict[int, Verifier] = {}
+        self._environments: dict[int, int] = {}
 
     def run(self, batch_id: int) -> None:
         """Judge one batch, unless it is done or another worker has it."""
@@ -68,10 +89,14 @@ class Verification:
             row = verifier_row(connection, batch.verifier_id)
             problem = problem_row(connection, batch.problem_id)
             completions = completions_to_judge(connection, batch)
-            known: Mapping[int, tuple[Any, ...]] = {}
-            if self._verifier(row).expensive and batch.attempt == 0:
+            known: Mapping[int, KnownVerdict] = {}
+            verifier = self._verifier(row)
+            # A repeat asks whether the verdict holds: what is known of equal completions must not answer for it.
+            if verifier.expensive and batch.attempt == 0:
                 known = known_verdicts(connection, batch, [one.completion_hash for one in completions])
-        return _Order(batch, row, _problem(problem), completions, known)
+            suite = getattr(verifier, "suite", None)
+            tests = () if suite is None else tests_of(connection, batch.problem_id, suite)
+        return _Order(batch, row, _problem(problem, tests), completions, known)
 
     def _verifier(self, row: VerifierRow) -> Verifier:
         if row.verifier_id not in self._open:
@@ -89,6 +114,7 @@ class Verification:
             dict.fromkeys(one.completion for one in order.completions if one.completion_hash not in order.known)
         )
         judgements = dict(zip(texts, self._judgements(order, verifier, texts), strict=True))
+        here = self._environment(order, verifier) if texts else None
         rows: list[VerdictRow] = []
         first_of: dict[str, int] = {}
         for one in order.completions:
@@ -99,9 +125,20 @@ class Verification:
             first = first_of.setdefault(one.completion, one.sample_index)
             if first != one.sample_index and judgement.outcome is not Outcome.UNDECIDED:
                 detail = {"same_completion_as": {"run_id": order.batch.run_id, "sample_index": first}}
-                judgement = replace(judgement, seconds=0.0, detail=detail)
-            rows.append(_row(order, one.sample_index, judgement))
+                judgement = replace(judgement, seconds=0.0, detail=detail, cost=None)
+            rows.append(replace(_row(order, one.sample_index, judgement), environment_id=here))
         return rows
+
+    def _environment(self, order: _Order, verifier: Verifier) -> int | None:
+        """The key of this process's environment for a verifier; None where it is so broken that it cannot say."""
+        key = order.verifier.verifier_id
+        if key not in self._environments:
+            try:
+                environment = environment_of(verifier)
+            except VerifierBroken:
+                return None
+            self._environments[key] = patiently(lambda: _environment_id(environment))
+        return self._environments[key]
 
     def _judgements(self, order: _Order, verifier: Verifier, texts: Sequence[str]) -> list[Judgement]:
         if not texts:
@@ -135,8 +172,14 @@ def _judge_or_undecided(verifier: Verifier, problem: Problem, text: str) -> Judg
         return Judgement(Outcome.UNDECIDED, Reason.VERIFIER_ERROR, detail={"error": f"{type(error).__name__}: {error}"})
 
 
-def _problem(row: Any) -> Problem:
-    return Problem(row.key, row.prompt, row.reference_answer, row.tests, row.entry_point, row.metadata)
+def _environment_id(environment: Environment) -> int:
+    with transaction() as connection:
+        return ensure_environment(connection, environment.tier, environment.detail)
+
+
+def _problem(row: ProblemRow, tests: Sequence[TestRow]) -> Problem:
+    generated = tuple(GeneratedTest(test.test_id, test.code, test.expected) for test in tests)
+    return Problem(row.key, row.prompt, row.reference_answer, row.tests, row.entry_point, row.metadata, generated)
 
 
 def _row(order: _Order, sample_index: int, judgement: Judgement) -> VerdictRow:
@@ -154,14 +197,42 @@ def _row(order: _Order, sample_index: int, judgement: Judgement) -> VerdictRow:
         score=judgement.score,
         seconds=judgement.seconds,
         detail=judgement.detail,
+        answer_class=judgement.answer_class,
+        weak=judgement.weak,
+        tests=[(test.test_id, test.outcome.value, test.reason and test.reason.value) for test in judgement.tests],
+        steps=judgement.steps,
+        cost=None if judgement.cost is None else _cost_row(judgement.cost),
     )
 
 
+def _cost_row(cost: JudgingCost) -> CostRow:
+    values = asdict(cost)
+    name = values.pop("model")
+    if name is not None and cost.model_id is None:
+        values["model_id"] = patiently(lambda: _model_id(name))
+    return CostRow(**values)
+
+
+def _model_id(name: str) -> int:
+    with transaction() as connection:
+        return ensure_model(connection, name, "openai").model_id
+
+
 def _repeated(order: _Order, one: StoredCompletion) -> VerdictRow:
-    outcome, reason, answer, score, run_id, sample_index = order.known[one.completion_hash]
-    detail = {"same_completion_as": {"run_id": run_id, "sample_index": sample_index}}
-    judgement = Judgement(Outcome(outcome), None if reason is None else Reason(reason), answer, score, detail=detail)
-    return _row(order, one.sample_index, judgement)
+    known = order.known[one.completion_hash]
+    source = {"run_id": known.run_id, "sample_index": known.sample_index}
+    judgement = Judgement(Outcome(known.outcome), None if known.reason is None else Reason(known.reason), known.answer)
+    row = _row(order, one.sample_index, judgement)
+    return replace(
+        row,
+        score=known.score,
+        detail={"same_completion_as": source},
+        answer_class=known.answer_class,
+        environment_id=known.environment_id,
+        weak=known.weak,
+        tests=known.tests,
+        steps=known.steps,
+    )
 
 
 def _commit(batch: Batch, rows: Sequence[VerdictRow]) -> None:

@@ -7,6 +7,7 @@ import random
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -17,6 +18,7 @@ from store.connection import transaction
 from store.fingerprint import text_hash
 from store.runs import Run
 from store.samples import SampleRow, write_samples
+from store.verdict_sides import CostRow
 from store.verdicts import MAX_ANSWER, VerdictRow, completions_to_judge, known_verdicts, write_verdicts
 
 
@@ -173,9 +175,10 @@ class TestVerdicts:
 
     def test_every_field_comes_back(self, workshop: Any, row: Callable[..., VerdictRow]) -> None:
         detail = {"got": "3", "limits": {"cpu_seconds": 3.0}, "lines": [1, None, "é"]}
-        wrong = row(3, "incorrect", 2, reason="wrong_answer", answer="3", score=0.25, detail=detail, batch_id=9)
+        more = {"answer_class": "3.0", "environment_id": 7, "weak": True}
+        wrong = row(3, "incorrect", 2, reason="wrong_answer", answer="3", score=0.25, detail=detail, batch_id=9, **more)
         assert self._write(wrong) == {9: 1}
-        names = [name for name in VerdictRow.__dataclass_fields__ if name != "detail"]
+        names = [name for name in VerdictRow.__dataclass_fields__ if name not in ("detail", "tests", "steps", "cost")]
         assert workshop.rows(f"SELECT {', '.join(names)} FROM store.verdicts") == [  # noqa: S608
             tuple(getattr(wrong, name) for name in names)
         ]
@@ -193,6 +196,42 @@ class TestVerdicts:
         stored = workshop.rows("SELECT sample_index, attempt, outcome, batch_id FROM store.verdicts ORDER BY 1, 2")
         assert stored == [(0, 0, "undecided", 1), (0, 1, "incorrect", 3), (1, 0, "correct", 3)]
         assert workshop.rows("SELECT detail FROM store.verifier_outputs") == [({"n": 0},)]
+
+    def test_what_is_beside_a_verdict_comes_back_and_is_never_changed(
+        self, workshop: Any, row: Callable[..., VerdictRow]
+    ) -> None:
+        tests = [(7, "correct", None), (5, "incorrect", "wrong_answer")]
+        self._write(
+            row(0, tests=tests, batch_id=4),
+            row(1, steps=[0.25, 0.5], cost=CostRow(3, 2, 100, 10, 20, 5, 1.5), batch_id=4),
+            row(2, steps=[], cost=CostRow(), batch_id=4),
+        )
+        self._write(row(0, tests=[(5, "correct", None), (9, "undecided", "verifier_error")], batch_id=6))
+        self._write(row(1, steps=[1.0], cost=CostRow(8), batch_id=6))
+        found = workshop.rows("SELECT sample_index, test_id, outcome, reason, batch_id FROM store.test_outcomes")
+        assert sorted(found) == [
+            (0, 5, "incorrect", "wrong_answer", 4),
+            (0, 7, "correct", None, 4),
+            (0, 9, "undecided", "verifier_error", 6),
+        ]
+        assert workshop.rows("SELECT sample_index, scores FROM store.step_scores ORDER BY 1") == [
+            (1, [0.25, 0.5]),
+            (2, []),
+        ]
+        costs = "sample_index, model_id, requests, prompt_tokens, cached_prompt_tokens, completion_tokens, "
+        costs += "reasoning_tokens, gpu_seconds"
+        assert workshop.rows(f"SELECT {costs} FROM store.verdict_costs ORDER BY 1") == [  # noqa: S608
+            (1, 3, 2, 100, 10, 20, 5, 1.5),
+            (2, None, 1, None, None, None, None, None),
+        ]
+
+    def test_what_is_beside_is_written_with_the_verdict_or_not_at_all(
+        self, workshop: Any, row: Callable[..., VerdictRow]
+    ) -> None:
+        with pytest.raises(psycopg.errors.CheckViolation, match="ck_test_outcomes_outcome"):
+            self._write(row(0, steps=[1.0], tests=[(1, "perhaps", None)]))
+        for table in ("verdicts", "test_outcomes", "step_scores"):
+            assert workshop.one(f"SELECT count(*) FROM store.{table}") == 0  # noqa: S608
 
     def test_no_detail_no_cold_row(self, workshop: Any, row: Callable[..., VerdictRow]) -> None:
         self._write(row())
@@ -314,4 +353,17 @@ class TestReading:
             )
             hashes = [text_hash(f"text {n}") for n in (1, 2, 5)]
             known = known_verdicts(connection, batch, hashes)
-        assert known == {text_hash("text 1"): ("correct", None, "answer 0", 0.5, other.run_id, 0)}
+        same = ("correct", None, "answer 0", 0.5, other.run_id, 0, None, None, None, (), None)
+        assert known == {text_hash("text 1"): same}
+
+    def test_everything_known_comes_along_but_the_cost(
+        self, workshop: Any, problem: int, run: Run, batch: Batch
+    ) -> None:
+        assert batch.verifier_id is not None
+        tests = [(5, "incorrect", "memory"), (7, "correct", None)]
+        values = {"weak": False, "environment_id": 3, "answer_class": "c", "steps": [0.5, 1.0], "tests": tests}
+        verdict = VerdictRow(run.run_id, problem, 0, batch.verifier_id, 0, 1, "correct", None, "a", 1.0, 2.0, **values)
+        with transaction() as connection:
+            write_verdicts(connection, [replace(verdict, cost=CostRow())])
+            (known,) = known_verdicts(connection, batch, [text_hash("text 0")]).values()
+        assert known == ("correct", None, "a", 1.0, run.run_id, 0, "c", 3, False, tuple(tests), [0.5, 1.0])

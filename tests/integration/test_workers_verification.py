@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from workers import verification
 from workers.errors import SandboxUnavailable, VerifierBroken
 from workers.settings import WorkerSettings
 from workers.verification import VERIFIER_TRIES, Verification
-from workers.verifiers.protocol import Judgement, Outcome, Problem, Reason
+from workers.verifiers.protocol import Environment, Judgement, JudgingCost, Outcome, OutcomeOfTest, Problem, Reason
 
 SETTINGS = WorkerSettings(broker_url=None, lease_seconds=60, patience_seconds=30)
 
@@ -34,6 +35,8 @@ class FakeVerifier:
         self.trouble: list[Exception] = []
         self.calls: list[tuple[Problem, list[str]]] = []
         self.closed = 0
+        self.environment: Callable[[], Environment] | None = None
+        self.suite: str | None = None
         self.change: Callable[[list[Judgement]], list[Judgement]] = list
 
     def judge(self, problem: Problem, completions: Sequence[str]) -> list[Judgement]:
@@ -170,6 +173,69 @@ def test_its_options_reach_the_verifier(court: Court, workshop: Any, stored: Any
     workshop.rows("UPDATE store.verifiers SET options = '{\"cpu_seconds\": 2}'")
     court.verification.run(batch_id)
     assert court.opened == [("fake", {"cpu_seconds": 2})]
+
+
+class TestWhereAndBeside:
+    """Every verdict made here says where; what a verifier says besides is kept and carried to equal completions."""
+
+    def test_the_host_is_recorded_once(self, court: Court, workshop: Any, stored: Any) -> None:
+        for name in ("one", "two"):
+            court.verification.run(stored("right", "b", name=name)[1])
+        ((environment, tier, detail),) = workshop.rows("SELECT environment_id, tier, detail FROM store.environments")
+        assert tier == "host"
+        assert {"passatk", "python", "kernel", "machine"} <= set(detail)
+        assert workshop.rows("SELECT DISTINCT environment_id FROM store.verdicts") == [(environment,)]
+
+    def test_a_verifier_tells_its_own(self, court: Court, workshop: Any, stored: Any) -> None:
+        court.verifier.environment = lambda: Environment("bwrap", {"bubblewrap": "0.8"})
+        court.verification.run(stored("right")[1])
+        ((tier, detail),) = workshop.rows("SELECT tier, detail FROM store.environments")
+        assert (tier, detail["bubblewrap"]) == ("bwrap", "0.8")
+        assert "kernel" in detail
+
+    def test_a_broken_one_does_not_cost_the_verdict(self, court: Court, workshop: Any, stored: Any) -> None:
+        def broken() -> Environment:
+            raise VerifierBroken("no sandbox just now")
+
+        court.verifier.environment = broken
+        run, batch_id = stored("right")
+        court.verification.run(batch_id)
+        assert court.verdicts(run, "outcome", "environment_id") == [(0, "correct", None)]
+
+    def test_what_is_beside_a_verdict_and_its_copies(self, court: Court, workshop: Any, stored: Any) -> None:
+        court.verifier.expensive = True
+        tests = [OutcomeOfTest(4, Outcome.CORRECT), OutcomeOfTest(2, Outcome.INCORRECT, Reason.CPU_TIME)]
+        cost = JudgingCost(model="judge", requests=2, prompt_tokens=10)
+        more = {"answer_class": "A", "weak": True, "tests": tests, "steps": [0.5], "cost": cost}
+        court.verifier.change = lambda found: [replace(one, **more) for one in found]
+        first, batch_id = stored("right", "right", name="first")
+        court.verification.run(batch_id)
+        second, batch_id = stored("right", name="second")
+        court.verification.run(batch_id)
+        for run, indexes in ((first, (0, 1)), (second, (0,))):
+            assert [row[1:3] for row in court.verdicts(run, "answer_class", "weak")] == [("A", True) for _ in indexes]
+            query = "SELECT sample_index, test_id, outcome, reason FROM store.test_outcomes WHERE run_id = :run"
+            outcomes = [(2, "incorrect", "cpu_time"), (4, "correct", None)]
+            wanted = [(index, *outcome) for index in indexes for outcome in outcomes]
+            assert sorted(workshop.rows(query, run=run.run_id)) == wanted
+            query = "SELECT sample_index, scores FROM store.step_scores WHERE run_id = :run ORDER BY 1"
+            assert workshop.rows(query, run=run.run_id) == [(index, [0.5]) for index in indexes]
+        query = "SELECT c.run_id, c.sample_index, m.name, c.requests FROM store.verdict_costs AS c "
+        query += "JOIN store.models AS m USING (model_id)"
+        assert workshop.rows(query) == [(first.run_id, 0, "judge", 2)]
+
+    def test_generated_tests_are_handed_to_whoever_names_their_suite(
+        self, court: Court, workshop: Any, stored: Any
+    ) -> None:
+        run, batch_id = stored("right")
+        problem, other = workshop.problems(run)
+        insert = "INSERT INTO store.generated_tests (problem_id, suite, position, code, expected) VALUES "
+        rows = f"({problem}, 's', 1, 'b', 'x'), ({problem}, 's', 0, 'a', NULL), ({problem}, 't', 0, 'c', NULL)"
+        workshop.rows(f"{insert} {rows}, ({other}, 's', 0, 'd', NULL)")
+        court.verifier.suite = "s"
+        court.verification.run(batch_id)
+        ((seen, _),) = court.verifier.calls
+        assert [(test.code, test.expected) for test in seen.generated_tests] == [("a", None), ("b", "x")]
 
 
 class TestBrokenVerifier:

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from workers.environment import sandbox_environment
 from workers.sandbox.limits import Limits, Report, TestPlan
 from workers.sandbox.sandbox import Sandbox
 from workers.sandbox.tiers import open_sandbox
 from workers.verifiers.programs import plan_of, program_of
-from workers.verifiers.protocol import Judgement, Outcome, Problem, Reason
+from workers.verifiers.protocol import Environment, Judgement, Outcome, Problem, Reason
 
 #: Above this share of the machine's cores in the load average, a wall-clock timeout may be the machine's fault.
 _BUSY = 0.75
@@ -63,6 +64,10 @@ class UnitTests:
         judgements = {program: self._judgement(report) for program, report in reports.items()}
         return [judgements[program] for program in programs]
 
+    def environment(self) -> Environment:
+        """The tier of the sandbox in use, and what runs in it."""
+        return sandbox_environment(self.sandbox)
+
     def close(self) -> None:
         """End every process of the sandbox."""
         if self._sandbox is not None:
@@ -93,6 +98,7 @@ class UnitTests:
             None if report.reason is None else Reason(report.reason),
             seconds=report.cpu_seconds,
             detail=clean(detail),
+            weak=report.integrity == "weak",
         )
 
 
