@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 TORCH := torch==2.13.0
 
-.PHONY: help install demo stop test lint clean
+.PHONY: help install demo stop test lint docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -27,6 +27,9 @@ lint: .venv/.installed-tests ## Formatting, types, borders between rooms, SQL st
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/sqlfluff lint --disable-progress-bar store
+
+docs: .venv/.installed-tests ## Build the documentation into site/, every link checked
+	$(BIN)/python -m mkdocs build --strict
 
 clean: ## Remove the virtual environment and caches; what the store holds stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
