@@ -130,9 +130,17 @@ def hand_back(connection: sa.Connection, batch: Batch, error: str, final: bool =
     """Give a batch back after an error; returns whether it was set aside as failed instead."""
     failed = final or batch.tries >= MAX_TRIES
     query = """
-        UPDATE store.batches SET state = %(state)s, error = %(error)s, leased_by = NULL, lease_until = NULL,
+        WITH held AS (
+            SELECT b.batch_id, b.leased_by FROM store.batches AS b
+            WHERE b.batch_id = %(id)s AND b.state = 'leased' AND b.tries = %(tries)s
+            FOR UPDATE
+        ), worker AS (
+            UPDATE store.workers AS w SET error = %(error)s FROM held AS h WHERE w.name = h.leased_by
+        )
+        UPDATE store.batches AS b SET state = %(state)s, error = %(error)s, leased_by = NULL, lease_until = NULL,
                enqueued_at = NULL
-        WHERE batch_id = %(id)s AND state = 'leased' AND tries = %(tries)s
+        FROM held AS h
+        WHERE b.batch_id = h.batch_id
     """
     values = {
         "state": "failed" if failed else "ready",

@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_ready, worker_shutdown
+from celery.signals import worker_init, worker_process_init, worker_ready, worker_shutdown
 
 from workers.broker import broker_options, quiet
+from workers.engines.door import EngineLoad
 from workers.settings import WorkerSettings
 
 app = Celery("passatk", include=["workers.tasks"])
@@ -52,17 +53,50 @@ def _settings() -> dict[str, Any]:
 app.add_defaults(_settings)
 
 
+@worker_init.connect(weak=False)
+def _announce(**_: object) -> None:
+    """Before the pool forks: its processes belong to this worker."""
+    from workers.generation import the_open_generator
+    from workers.presence import announce
+
+    def load() -> EngineLoad | None:
+        generator = the_open_generator()
+        return None if generator is None else generator.engine_load()
+
+    generator = the_open_generator()
+    device = None if generator is None else generator.device()
+    announce(",".join(app.amqp.queues.consume_from), device, load)
+
+
+@worker_process_init.connect(weak=False)
+def _count_apart(**_: object) -> None:
+    """A forked process counts what it does in a row of its own."""
+    from billiard.process import current_process
+
+    from workers.tally import TALLY
+
+    TALLY.use_slot(int(getattr(current_process(), "index", 0)))
+
+
 @worker_ready.connect(weak=False)
-def _start_sweeper(**_: object) -> None:
+def _start_threads(**_: object) -> None:
     """Every worker sweeps; a lock in the store lets one of them do it at a time."""
+    from workers.presence import the_presence
     from workers.sweeper import Sweeper
 
+    presence = the_presence()
+    if presence is not None:
+        presence.start()
     Sweeper(WorkerSettings.from_environment()).start()
 
 
 @worker_shutdown.connect(weak=False)
-def _close_engines(**_: object) -> None:
+def _sign_off(**_: object) -> None:
     """All batches in work are finished by now."""
     from workers.generation import close_the_generator
+    from workers.presence import the_presence
 
     close_the_generator()
+    presence = the_presence()
+    if presence is not None:
+        presence.stop()

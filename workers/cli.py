@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from typing import Any
 
@@ -23,6 +22,9 @@ from workers.judging import LocalJudges, default_jobs
 from workers.settings import WorkerSettings
 from workers.verifiers import default_verifier
 from workers.watch import current, watch
+from workers.worker_commands import worker
+
+__all__ = ["run", "verify", "worker"]
 
 
 class RunIncomplete(PassatkError):
@@ -255,91 +257,3 @@ def verify(name: str, verifier: str | None, jobs: int, to_workers: bool) -> None
         _conclude(found, watch(found, hint, judges.submit_open, judges.left))
     finally:
         judges.close()
-
-
-@click.group()
-def worker() -> None:
-    """Workers: processes that draw or judge until they are stopped."""
-
-
-@worker.command()
-@click.option("--model", required=True, help="A folder, a hub name, NAME=FOLDER, or a name used before.")
-@click.option("--backend", type=click.Choice(["vllm", "openai"]), default="vllm", show_default=True)
-@click.option("--concurrency", type=click.IntRange(1, 512), default=32, show_default=True, help="Batches in flight.")
-@click.option(
-    "--engine-option", "options", multiple=True, metavar="NAME=VALUE", help="Passed to the engine. Repeatable."
-)
-def generate(model: str, backend: str, concurrency: int, options: tuple[str, ...]) -> None:
-    """Draw samples with a model. One process for each GPU."""
-    ready()
-    from workers.generation import set_engine_options, the_generator
-    from workers.queues import draw_queue
-
-    with transaction() as connection:
-        stored = ensure_model(connection, model, backend)
-    set_engine_options(dict(_option(text) for text in options))
-    click.echo(f"Loading {stored.name} ...", err=True)
-    the_generator().load(stored)
-    _say_ready(f"Drawing with {stored.name}")
-    # Threads, not processes: the engine is one object that batches across all of them.
-    _celery_worker(draw_queue(stored.name), "threads", concurrency, "generate")
-
-
-@worker.command("verify")
-@click.option(
-    "--concurrency", type=click.IntRange(1, 512), default=default_jobs, help="Processes; default: one a core."
-)
-def verify_worker(concurrency: int) -> None:
-    """Judge samples."""
-    ready()
-    from workers.queues import VERIFY_QUEUE
-
-    _say_ready(f"Judging with {concurrency} processes")
-    # Processes: a verifier's sandbox starts from a main thread, and one that hangs can be killed.
-    _celery_worker(VERIFY_QUEUE, "prefork", concurrency, "verify")
-
-
-def _say_ready(text: str) -> None:
-    click.echo(f"{text}; stop with Ctrl-C, batches in work are finished first.", err=True)
-
-
-def _option(text: str) -> tuple[str, Any]:
-    name, separator, value = text.partition("=")
-    if not separator or not name:
-        raise PassatkError(f'Engine option "{text}" must be NAME=VALUE, as in max_num_seqs=128.')
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
-
-
-def _celery_worker(queue: str, pool: str, concurrency: int, kind: str) -> None:
-    import os
-    import warnings
-
-    from workers.app import app
-
-    # Containers run as root; what must not be root (a program under judgement) drops it by itself.
-    warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
-
-    # Through the command's own entrance: it alone knows --quiet, which leaves the banner out.
-    app.start(
-        [
-            "--quiet",
-            "worker",
-            "--queues",
-            queue,
-            "--pool",
-            pool,
-            "--concurrency",
-            str(concurrency),
-            "--hostname",
-            f"{kind}.{os.getpid()}@%h",
-            "--loglevel",
-            os.environ.get("PASSATK_LOG_LEVEL", "WARNING"),
-            "--without-gossip",
-            "--without-mingle",
-            "--without-heartbeat",
-        ]
-    )
-    sys.exit(0)

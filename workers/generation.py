@@ -17,11 +17,12 @@ from store.errors import PassatkError
 from store.model_registry import Model
 from store.samples import SampleRow
 from store.work import DrawOrder, draw_order, ensure_engine
-from workers.engines import Engine, Generated, GenerationRequest, SamplingParameters, open_engine
+from workers.engines import Engine, EngineLoad, Generated, GenerationRequest, SamplingParameters, open_engine
 from workers.enqueue import enqueue
 from workers.errors import BrokerUnreachable, EngineFailed, PromptTooLong
 from workers.heartbeat import Heartbeat
 from workers.settings import WorkerSettings
+from workers.tally import TALLY
 from workers.writer import Writer
 
 _LOG = logging.getLogger(__name__)
@@ -98,6 +99,16 @@ class Generator:
             self._loaded = _Loaded(engine, model, engine_id)
             return self._loaded
 
+    def engine_load(self) -> EngineLoad | None:
+        """How busy the loaded engine is; None when there is none."""
+        loaded = self._loaded
+        return None if loaded is None else loaded.engine.load()
+
+    def device(self) -> str | None:
+        """What the loaded engine runs on; None when there is none."""
+        loaded = self._loaded
+        return None if loaded is None else loaded.engine.identity.device
+
     def _unload(self) -> None:
         loaded, self._loaded = self._loaded, None
         if loaded is not None:
@@ -109,6 +120,7 @@ class Generator:
                 hand_back(connection, batch, error, final)
 
         _LOG.warning("Batch %d: %s", batch.batch_id, error)
+        TALLY.add(failures=1)
         patiently(back)
 
     def close(self) -> None:
@@ -204,6 +216,11 @@ _engine_options: dict[str, Any] = {}
 def set_engine_options(options: Mapping[str, Any]) -> None:
     """Options for every engine this process opens; they win over those stored with the model."""
     _engine_options.update(options)
+
+
+def the_open_generator() -> Generator | None:
+    """This process's generator where it has one."""
+    return the_generator() if the_generator.cache_info().currsize else None
 
 
 def close_the_generator() -> None:

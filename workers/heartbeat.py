@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from store.batches import extend_leases
 from store.connection import transaction
+from workers.presence import worker_name
+from workers.tally import TALLY
 
 _LOG = logging.getLogger(__name__)
-
-
-def worker_name() -> str:
-    """This process, named so that a person finds it: host and process id."""
-    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 class Heartbeat:
@@ -35,6 +30,7 @@ class Heartbeat:
         """Keep the lease of a batch while the block runs."""
         with self._lock:
             self._held.add(batch_id)
+            TALLY.hold(batch_id)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._beat, name="passatk-heartbeat", daemon=True)
                 self._thread.start()
@@ -43,6 +39,7 @@ class Heartbeat:
         finally:
             with self._lock:
                 self._held.discard(batch_id)
+                TALLY.hold(next(iter(self._held), 0))
 
     def _beat(self) -> None:
         pause = threading.Event()

@@ -7,6 +7,7 @@ import threading
 
 from store.batches import ReadyQueue, lost_batches, ready_queues, sweep_expired
 from store.connection import alone, transaction
+from store.worker_registry import forget_old_reports
 from workers.enqueue import enqueue, queue_depth
 from workers.queues import VERIFY_QUEUE, draw_queue
 from workers.settings import WorkerSettings
@@ -24,6 +25,7 @@ def sweep(settings: WorkerSettings) -> int:
             return 0
         with transaction() as connection:
             sweep_expired(connection)
+            forget_old_reports(connection)
             queues = ready_queues(connection, settings.patience_seconds)
         quiet = [queue for queue in queues if queue.quiet and _fewer_messages(queue)]
         with transaction() as connection:

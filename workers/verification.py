@@ -28,6 +28,7 @@ from workers.environment import environment_of
 from workers.errors import VerifierBroken
 from workers.heartbeat import Heartbeat
 from workers.settings import WorkerSettings
+from workers.tally import TALLY
 from workers.verifiers import open_verifier
 from workers.verifiers.protocol import (
     Environment,
@@ -72,6 +73,7 @@ class Verification:
             with self._heartbeat.holding(batch.batch_id):
                 rows = self._judge(patiently(lambda: self._order(batch)))
                 patiently(lambda: _commit(batch, rows))
+                TALLY.add(batches=1, verdicts=len(rows))
         except PassatkError as error:
             _give_back(batch, str(error), final=not error.retryable)
         except Exception as error:
@@ -247,6 +249,7 @@ def _give_back(batch: Batch, error: str, final: bool) -> None:
             hand_back(connection, batch, error, final)
 
     _LOG.warning("Batch %d: %s", batch.batch_id, error)
+    TALLY.add(failures=1)
     patiently(back)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from store.batches import Batch, follow_with_verification, mark_done
 from store.connection import StoreUnreachable, patiently, transaction
 from store.samples import SampleRow, write_samples
+from workers.tally import TALLY
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,8 @@ class Writer:
             for item in group:
                 item.written.set_exception(error)
             return
+        rows = [row for item in group for row in item.rows]
+        TALLY.add(batches=len(group), samples=len(rows), tokens=sum(row.completion_tokens or 0 for row in rows))
         for item, ids in zip(group, followers, strict=True):
             item.written.set_result(ids)
 

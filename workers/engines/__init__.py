@@ -6,6 +6,7 @@ from typing import Any
 from workers.engines.door import (
     Engine,
     EngineIdentity,
+    EngineLoad,
     Generated,
     GenerationRequest,
     SamplingParameters,
@@ -16,6 +17,7 @@ __all__ = [
     "BACKENDS",
     "Engine",
     "EngineIdentity",
+    "EngineLoad",
     "Generated",
     "GenerationRequest",
     "SamplingParameters",

@@ -91,6 +91,15 @@ class EngineIdentity:
     max_model_len: int
 
 
+@dataclass(frozen=True)
+class EngineLoad:
+    """How busy an engine is now, in samples; `kv_cache_share` (0 to 1) is None where the engine does not tell."""
+
+    running: int
+    waiting: int
+    kv_cache_share: float | None = None
+
+
 class Engine(Protocol):
     """A loaded model. Every method may be called from any thread."""
 
@@ -106,6 +115,9 @@ class Engine(Protocol):
 
     def alive(self) -> bool:
         """Whether the engine still works; a dead one never comes back and must be opened anew."""
+
+    def load(self) -> EngineLoad:
+        """How busy it is now."""
 
     def close(self) -> None:
         """Stop; what has not finished fails with EngineFailed. Closing twice does nothing."""

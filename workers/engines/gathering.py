@@ -33,6 +33,13 @@ class Gathering:
                 if len(self._drawn) == len(self.slices) and not self.future.done():
                     self.future.set_result([sample for j in range(len(self.slices)) for sample in self._drawn[j]])
 
+    def left(self) -> int:
+        """Samples that are not drawn yet."""
+        if self.future.done():
+            return 0
+        with self._lock:
+            return sum(len(seeds) for i, seeds in enumerate(self.slices) if i not in self._drawn)
+
     def fail(self, error: BaseException) -> None:
         """End the whole, unless it has ended."""
         with self._lock:

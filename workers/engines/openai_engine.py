@@ -14,6 +14,7 @@ from typing import Any
 from workers.engines.door import (
     CLOSED,
     EngineIdentity,
+    EngineLoad,
     Generated,
     GenerationRequest,
     SamplingParameters,
@@ -103,6 +104,10 @@ class OpenAIEngine:
     def alive(self) -> bool:
         """An endpoint may come back at any time: only closing ends it."""
         return not self._closed
+
+    def load(self) -> EngineLoad:
+        """Samples that are asked for and have no answer yet; how the endpoint holds them it does not tell."""
+        return EngineLoad(running=sum(gathering.left() for gathering in list(self._open)), waiting=0)
 
     def close(self) -> None:
         """Send nothing more; what has no answer yet fails, and its answer is not waited for."""

@@ -13,6 +13,7 @@ from typing import Any
 from workers.engines import model_files
 from workers.engines.door import (
     EngineIdentity,
+    EngineLoad,
     Generated,
     GenerationRequest,
     SamplingParameters,
@@ -21,7 +22,7 @@ from workers.engines.door import (
 from workers.engines.engine_thread import EngineThread, Part
 from workers.engines.process import ENGINES
 from workers.engines.prompts import Prompts
-from workers.engines.vllm_outputs import generated, keep_only_times
+from workers.engines.vllm_outputs import LoadGauge, generated, keep_only_times
 from workers.engines.vllm_settings import (
     SMALLEST_CPU_STEP,
     cpu_defaults,
@@ -62,6 +63,7 @@ class VllmEngine:
             tokenizer = copy.deepcopy(engine.get_tokenizer())
             length = engine.model_config.max_model_len
             self.identity = _identity(model, engine, tokenizer, length)
+            self._gauge = LoadGauge(engine)
         self._prompts = Prompts(tokenizer, length, add_special_tokens)
         return _Stepper(engine)
 
@@ -76,6 +78,10 @@ class VllmEngine:
     def alive(self, stall_seconds: float = 300.0) -> bool:
         """Whether the engine works; False too when it has work and made no step for `stall_seconds`."""
         return self._thread.alive(stall_seconds)
+
+    def load(self) -> EngineLoad:
+        """How busy it was with its last step."""
+        return self._gauge.read()
 
     def close(self, drain_seconds: float = 5.0) -> None:
         """Let running samples finish for at most `drain_seconds`, fail the others, free the model."""

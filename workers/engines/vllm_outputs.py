@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from workers.engines.door import Generated, storable
+from workers.engines.door import EngineLoad, Generated, storable
 from workers.engines.engine_thread import Part
 
 
@@ -11,6 +11,27 @@ def keep_only_times(engine: Any) -> None:
     engine.logger_manager = None
     engine.output_processor._update_stats_from_output = note_times
     engine.output_processor._update_stats_from_finished = lambda *_: None
+
+
+class LoadGauge:
+    """Keeps what vLLM's scheduler last said of itself: it does with every step."""
+
+    def __init__(self, engine: Any) -> None:
+        self._told: Any = None
+        self._pass_on = engine.output_processor.update_scheduler_stats
+        engine.output_processor.update_scheduler_stats = self._take
+
+    def _take(self, stats: Any) -> None:
+        self._told = stats or self._told
+        self._pass_on(stats)
+
+    def read(self) -> EngineLoad:
+        """Of the last step."""
+        told = self._told
+        if told is None:
+            return EngineLoad(0, 0, 0.0)
+        waiting = told.num_waiting_reqs + told.num_skipped_waiting_reqs
+        return EngineLoad(told.num_running_reqs, waiting, told.kv_cache_usage)
 
 
 def note_times(state: Any, output: Any, timestamp: float, *_: Any) -> None:
