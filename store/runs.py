@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +14,8 @@ from store.benchmarks import Benchmark
 from store.errors import PassatkError
 from store.fingerprint import SEED_ROOM, fingerprint
 from store.model_registry import Model
+from store.prompting import BadPrompting
+from store.stopping import Budget, Stopping, stopping_of
 from store.tables import benchmarks, models, runs
 
 
@@ -69,6 +72,29 @@ class Run:
     provenance: Mapping[str, Any]
     fingerprint: str
     state: str
+    stopping: Mapping[str, Any] = field(default_factory=lambda: {"rule": "fixed"})
+    pilot_samples: int | None = None
+    budget_samples: int | None = None
+    budget_usd: Decimal | None = None
+    budget_gpu_hours: Decimal | None = None
+    system_prompt: str | None = None
+    adapter: str | None = None
+    prompting: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def rule(self) -> Stopping:
+        """When its problems have had enough."""
+        return stopping_of({"cap": self.samples_per_problem, **self.stopping})
+
+    @property
+    def budget(self) -> Budget:
+        """What it may take in all."""
+        return Budget(self.budget_samples, self.budget_usd, self.budget_gpu_hours)
+
+    @property
+    def stepwise(self) -> bool:
+        """Whether it is planned a step at a time, by what its samples were or cost so far."""
+        return self.stopping["rule"] != "fixed" or bool(self.budget)
 
 
 @dataclass(frozen=True)
@@ -85,20 +111,34 @@ class NewRun:
     source: str = "generated"
     provenance: Mapping[str, Any] = field(default_factory=dict)
     reference_verifier_id: int | None = None
+    stopping: Stopping = field(default_factory=Stopping)
+    budget: Budget = field(default_factory=Budget)
+    system_prompt: str | None = None
+    adapter: str | None = None
+    prompting: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:
-        """Of everything that changes a sample; how many are drawn does not."""
+        """Of everything that changes a sample; how many are drawn, and what is kept of them, does not."""
         return fingerprint(
             self.benchmark.name,
             self.benchmark.version,
             self.model.name,  # where its folder lies on this machine changes no sample
             self.prompt_template,
-            dict(self.sampling),
+            {name: value for name, value in self.sampling.items() if name != "token_logprobs"},
             self.source,
             # The same content in a file of another name is the same.
             {name: value for name, value in self.provenance.items() if name != "file"},
+            # Left out where it says nothing: a run without these draws what it drew before they were known.
+            *filter(None, [self._asked_in_other_ways()]),
         )
+
+    def _asked_in_other_ways(self) -> dict[str, Any]:
+        prompting = {name: value for name, value in self.prompting.items() if name != "preset" and value}
+        if "few_shot" in prompting:
+            prompting["few_shot"] = {name: value for name, value in prompting["few_shot"].items() if name != "file"}
+        ways = {"system_prompt": self.system_prompt, "adapter": self.adapter, "prompting": prompting}
+        return {name: value for name, value in ways.items() if value}
 
 
 _COLUMNS = [runs.c[name] for name in Run.__dataclass_fields__]
@@ -114,6 +154,8 @@ def create_run(connection: sa.Connection, new: NewRun) -> tuple[Run, bool]:
     check_template(new.prompt_template)
     if not new.name.strip():
         raise BadRun("A run needs a name that is not empty.")
+    if new.system_prompt and not new.prompting.get("chat"):
+        raise BadPrompting("A system prompt is a message of a chat: give --chat as well.")
     if new.samples_per_problem is not None:
         _check_samples(new.samples_per_problem)
     values = {
@@ -124,10 +166,18 @@ def create_run(connection: sa.Connection, new: NewRun) -> tuple[Run, bool]:
         "samples_per_problem": new.samples_per_problem,
         "prompt_template": new.prompt_template,
         "sampling": dict(new.sampling),
-        "design": new.design,
+        "design": new.design if new.stopping.rule == "fixed" else new.stopping.design,
         "source": new.source,
         "provenance": dict(new.provenance),
         "fingerprint": new.fingerprint,
+        "stopping": new.stopping.record(),
+        "pilot_samples": new.stopping.pilot or None,
+        "budget_samples": new.budget.samples,
+        "budget_usd": new.budget.usd,
+        "budget_gpu_hours": new.budget.gpu_hours,
+        "system_prompt": new.system_prompt,
+        "adapter": new.adapter,
+        "prompting": dict(new.prompting),
     }
     statement = insert(runs).values(values).on_conflict_do_nothing(index_elements=["name"]).returning(runs.c.run_id)
     is_new = connection.execute(statement).scalar_one_or_none() is not None
@@ -136,6 +186,8 @@ def create_run(connection: sa.Connection, new: NewRun) -> tuple[Run, bool]:
         raise RunExists(
             f'Run "{new.name}" exists with another benchmark, model, prompt, sampling or file: choose another name.'
         )
+    if not is_new and (run.stopping != new.stopping.record() or run.budget != new.budget):
+        raise RunExists(f'Run "{new.name}" exists with another stopping rule or budget: choose another name.')
     return run, is_new
 
 
@@ -148,11 +200,6 @@ def check_template(template: str) -> None:
     """A prompt template must have a place for the problem's prompt."""
     if "{prompt}" not in template:
         raise BadRun("The prompt template has no {prompt}: write it where the problem's prompt belongs.")
-
-
-def rendered(template: str, prompt: str) -> str:
-    """What the model is given. A plain replacement: braces elsewhere in the template are text."""
-    return template.replace("{prompt}", prompt)
 
 
 def find_run(connection: sa.Connection, name: str) -> Run:
@@ -178,8 +225,10 @@ def raise_target(connection: sa.Connection, run: Run, samples: int) -> None:
             f'Run "{run.name}" wants {run.samples_per_problem} samples per problem already; {samples} would be fewer.'
         )
     _check_samples(samples)
-    statement = sa.update(runs).where(runs.c.run_id == run.run_id).values(samples_per_problem=samples)
-    connection.execute(statement)
+    values: dict[str, Any] = {"samples_per_problem": samples}
+    if run.stopping["rule"] != "fixed":
+        values["stopping"] = replace(run.rule, cap=samples).record()
+    connection.execute(sa.update(runs).where(runs.c.run_id == run.run_id).values(values))
 
 
 def set_reference(connection: sa.Connection, run_id: int, verifier_id: int) -> None:

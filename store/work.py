@@ -12,7 +12,8 @@ from sqlalchemy.dialects.postgresql import insert
 from store.batches import Batch
 from store.fingerprint import base_seed, fingerprint
 from store.model_registry import Model
-from store.runs import Run, rendered, run_by_id
+from store.prompting import Rendered, examples_for, render_prompt
+from store.runs import Run, run_by_id
 from store.samples import sample_seeds
 from store.tables import benchmarks, engines, models, problems
 
@@ -32,11 +33,11 @@ class ProblemRow:
 
 @dataclass(frozen=True)
 class DrawOrder:
-    """Everything needed to draw a batch: the exact prompt, one seed a sample, the sampling parameters, the model."""
+    """Everything needed to draw a batch: what is asked, one seed a sample, the sampling parameters, the model."""
 
     run: Run
     problem_key: str
-    prompt: str
+    asked: Rendered
     seeds: tuple[int, ...]
     sampling: Mapping[str, Any]
     model: Model
@@ -58,7 +59,7 @@ def draw_order(connection: sa.Connection, batch: Batch) -> DrawOrder:
     return DrawOrder(
         run=run,
         problem_key=problem.key,
-        prompt=rendered(run.prompt_template, problem.prompt),
+        asked=render_prompt(run, problem, examples_for(run.prompting, problem)),
         seeds=sample_seeds(base, batch.indexes),
         sampling=run.sampling,
         model=model,
@@ -77,11 +78,19 @@ def model_of(connection: sa.Connection, run: Run) -> tuple[Model, Mapping[str, A
     return Model(row.model_id, row.name, row.location, row.backend), row.options
 
 
-def prompts_of(connection: sa.Connection, run: Run) -> list[tuple[str, str]]:
-    """(problem key, exact prompt) of every problem of a run's benchmark, in order."""
-    query = sa.select(problems.c.key, problems.c.prompt).where(problems.c.benchmark_id == run.benchmark_id)
-    rows = connection.execute(query.order_by(problems.c.position))
-    return [(key, rendered(run.prompt_template, prompt)) for key, prompt in rows]
+def prompts_of(connection: sa.Connection, run: Run) -> list[tuple[str, Rendered]]:
+    """(problem key, what is asked) of every problem of a run's benchmark, in order."""
+    return [
+        (problem.key, render_prompt(run, problem, examples_for(run.prompting, problem)))
+        for problem in problems_of(connection, run.benchmark_id)
+    ]
+
+
+def problems_of(connection: sa.Connection, benchmark_id: int) -> list[ProblemRow]:
+    """The problems of a benchmark, in order."""
+    columns = [problems.c[name] for name in ProblemRow.__dataclass_fields__]
+    query = sa.select(*columns).where(problems.c.benchmark_id == benchmark_id).order_by(problems.c.position)
+    return [ProblemRow(*row) for row in connection.execute(query)]
 
 
 def benchmark_format(connection: sa.Connection, benchmark_id: int) -> str:

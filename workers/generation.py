@@ -71,7 +71,7 @@ class Generator:
 
     def _draw(self, batch: Batch, order: DrawOrder) -> list[int]:
         loaded = self._load(order.model, order.engine_options)
-        request = GenerationRequest(order.prompt, order.seeds, _sampling(order.sampling))
+        request = GenerationRequest(order.asked.text, order.seeds, _sampling(order.sampling))
         try:
             generated = _wait(loaded.engine, loaded.engine.submit(request))
         except PromptTooLong as error:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store.model_registry import ModelUnknown, parse_model
-from store.runs import BadRun, Sampling, check_template, rendered, sampling_values
+from store.prompting import rendered
+from store.runs import BadRun, Sampling, check_template, sampling_values
 from store.samples import storable_completion
 from store.settings import StoreSettings
 
