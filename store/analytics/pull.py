@@ -11,6 +11,7 @@ import duckdb
 from store.analytics.catalogue_file import MirrorState, Retired
 from store.analytics.contract import Fact
 from store.analytics.errors import ForeignMirror
+from store.analytics.literals import quoted
 from store.analytics.segments import Segment, write_segments
 from store.analytics.source import Source
 from store.analytics.store_address import shown_address
@@ -81,6 +82,8 @@ def refuse_foreign(work: Work) -> None:
 def pull_fact(work: Work, fact: Fact, columns: list[str]) -> int:
     """Pull a fact's rows of the wanted batches into segments; how many there were."""
     run = work.connection.execute
+    if fact.judged is None:
+        return _pull_by_key(work, fact, columns)
     run(
         "CREATE OR REPLACE TEMP TABLE batches_of_fact AS "  # noqa: S608
         f"SELECT batch_id, wanted, grown, row_count FROM batches_of_store WHERE judged = {fact.judged}"
@@ -100,10 +103,30 @@ def pull_fact(work: Work, fact: Fact, columns: list[str]) -> int:
     only = "" if work.old is None else " SEMI JOIN (FROM batches_of_fact WHERE wanted) USING (batch_id)"
     run(f"CREATE TEMP TABLE staged AS SELECT * FROM ({query}){only}")  # noqa: S608
     _drop_known_rows(work, fact)
+    return _write_staged(work, fact)
+
+
+def _write_staged(work: Work, fact: Fact) -> int:
     written = write_segments(work.connection, "staged", fact, work.mirror, work.name)
-    run("DROP TABLE staged")
+    work.connection.execute("DROP TABLE staged")
     work.new.extend(written)
     return sum(segment.rows for segment in written)
+
+
+def _pull_by_key(work: Work, fact: Fact, columns: list[str]) -> int:
+    """Rows that name no batch are few: the keys there are, less those mirrored, are the rows to fetch."""
+    key = ", ".join(fact.key)
+    known = "" if work.old is None else f" ANTI JOIN old.analytics.{fact.name} USING ({key})"
+    asked = f"SELECT {key} FROM analytics.{fact.name}"  # noqa: S608 - the contract's own names
+    runs = work.connection.execute(
+        f"SELECT DISTINCT run_id FROM (FROM postgres_query('pg', {quoted(asked)})){known}"  # noqa: S608
+    ).fetchall()
+    if not runs:
+        return 0
+    listed = ", ".join(str(run_id) for (run_id,) in runs)
+    rows = work.source.rows_of_runs(fact.name, columns, listed)
+    work.connection.execute(f"CREATE TEMP TABLE staged AS SELECT * FROM ({rows}) AS found{known}")  # noqa: S608
+    return _write_staged(work, fact)
 
 
 def _drop_known_rows(work: Work, fact: Fact) -> None:

@@ -19,7 +19,7 @@ import duckdb
 
 from store.analytics import catalogue_file
 from store.analytics.catalogue_file import LAYOUT, Columns, MirrorState, Retired, catalogue_path
-from store.analytics.contract import DIMENSIONS, FACTS
+from store.analytics.contract import DIMENSIONS, FACTS, LIVE
 from store.analytics.errors import MirrorDamaged
 from store.analytics.literals import identifier, quoted
 from store.analytics.macros import create_macros
@@ -135,8 +135,11 @@ def _run(work: Work, started: float) -> RefreshReport:
     rows: dict[str, int] = {}
     if changed:
         columns = {fact.name: work.source.columns(fact.name) for fact in FACTS}
+        filled = work.source.filled([fact.name for fact in FACTS])
         for fact in FACTS:
-            rows[fact.name] = pull_fact(work, fact, [name for name, _ in columns[fact.name]])
+            names = [name for name, _ in columns[fact.name]]
+            if fact.name in filled:
+                rows[fact.name] = pull_fact(work, fact, names)
         state = _state(work, work.name)
         catalogue_file.publish(work.connection, work.mirror, lambda: _fill(work, state, columns, runs))
     else:
@@ -162,6 +165,8 @@ def _state(work: Work, snapshot_id: str) -> MirrorState:
 
 def _dimensions_changed(work: Work) -> bool:
     for name in DIMENSIONS:
+        if name in LIVE:
+            continue
         new = "temp.batches" if name == "batches" else f"pg.analytics.{name}"
         differing = work.connection.execute(
             f"""

@@ -77,6 +77,11 @@ class Source:
         """Rows of a query that Postgres runs, inside the transaction."""
         return self.connection.execute(f"FROM postgres_query('pg', {quoted(query)})").fetchall()
 
+    def filled(self, views: list[str]) -> set[str]:
+        """Those of the contract views that have any row: most stores use few of them."""
+        there = ", ".join(f"EXISTS (SELECT FROM analytics.{view}) AS {view}" for view in views)
+        return {view for view, any_row in zip(views, self.ask(f"SELECT {there}")[0], strict=True) if any_row}
+
     def columns(self, view: str) -> list[tuple[str, str]]:
         """Names and DuckDB types of a contract view."""
         rows = self.connection.execute(f"DESCRIBE pg.analytics.{identifier(view)}").fetchall()
@@ -126,4 +131,10 @@ class Source:
         names = ", ".join(identifier(name) for name in columns)
         where = " OR ".join(f"batch_id BETWEEN {low} AND {high}" for low, high in ranges)
         query = f"SELECT {names} FROM analytics.{view} WHERE {where}"  # noqa: S608
+        return f"SELECT {names} FROM postgres_query('pg', {quoted(query)})"  # noqa: S608
+
+    def rows_of_runs(self, view: str, columns: list[str], runs: str) -> str:
+        """The rows of a view in runs, given as a list of keys."""
+        names = ", ".join(identifier(name) for name in columns)
+        query = f"SELECT {names} FROM analytics.{view} WHERE run_id IN ({runs})"  # noqa: S608
         return f"SELECT {names} FROM postgres_query('pg', {quoted(query)})"  # noqa: S608

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from store.analytics.contract import FACTS
+from store.analytics.contract import FACTS, Fact
 from store.analytics.errors import NoSnapshot
 from store.analytics.literals import quoted
 from store.analytics.mirror_lock import writing
@@ -15,10 +15,37 @@ from store.analytics.source import Source
 
 #: What is summed of each fact beside its rows: the same expression in Postgres and DuckDB, {md5} being a text's digest.
 _SUMS = {
-    "samples": ["completion_hash % 1000003", "coalesce(completion_tokens, 0)", "coalesce(prompt_tokens, 0)"],
-    "completions": ["{md5:completion}"],
-    "verdicts": ["attempt", "{md5:outcome || coalesce(reason, '') || ':' || coalesce(answer, '')}"],
-    "verifier_outputs": ["attempt", "{md5:detail}"],
+    "samples": [
+        "sample_index",
+        "completion_hash % 1000003",
+        "coalesce(completion_tokens, 0)",
+        "coalesce(prompt_tokens, 0)",
+    ],
+    "completions": ["sample_index", "{md5:completion}"],
+    "prompts": ["problem_id", "prompt_hash % 1000003", "{md5:prompt}"],
+    "sample_logprobs": ["sample_index", "{length:token_ids}", "{length:logprobs}"],
+    "sample_sources": ["sample_index", "import_id", "{md5:locator}"],
+    "verdicts": [
+        "sample_index",
+        "attempt",
+        "{md5:outcome || coalesce(reason, '') || ':' || coalesce(answer, '') || ':' || coalesce(answer_class, '')}",
+    ],
+    "verifier_outputs": ["sample_index", "attempt", "{md5:detail}"],
+    "test_outcomes": ["sample_index", "attempt", "test_id", "{md5:outcome || coalesce(reason, '')}"],
+    "step_scores": ["sample_index", "attempt", "{length:scores}"],
+    "verdict_costs": [
+        "sample_index",
+        "attempt",
+        "coalesce(prompt_tokens, 0)",
+        "coalesce(completion_tokens, 0)",
+        "coalesce(requests, 0)",
+    ],
+    "preferences": ["first_index", "second_index", "attempt", "{md5:winner}"],
+}
+#: How a text's digest and a list's length are written in each engine.
+_SPELLED = {
+    "postgres": {"md5": "('x' || substr(md5({}), 1, 8))::bit(32)::bigint", "length": "coalesce(cardinality({}), 0)"},
+    "duckdb": {"md5": "('0x' || substr(md5({}), 1, 8))::BIGINT", "length": "coalesce(len({}), 0)"},
 }
 
 
@@ -70,7 +97,7 @@ def _verify(source: Source, mirror: Path) -> VerifyReport:
     ).fetchone()
     rows, differences = 0, []
     for fact in FACTS:
-        for name, stored, kept, same in _compared(source, fact.name):
+        for name, stored, kept, same in _compared(source, fact):
             rows += kept
             if not same:
                 differences.append(Difference(fact.name, name, stored, kept))
@@ -78,34 +105,35 @@ def _verify(source: Source, mirror: Path) -> VerifyReport:
 
 
 def _sums(fact: str, engine: str) -> str:
-    digest = {
-        "postgres": "('x' || substr(md5({}), 1, 8))::bit(32)::bigint",
-        "duckdb": "('0x' || substr(md5({}), 1, 8))::BIGINT",
-    }[engine]
+    kind = "bigint" if engine == "postgres" else "HUGEINT"
     spelled = []
-    for place, expression in enumerate(["sample_index", *_SUMS[fact]]):
-        if expression.startswith("{md5:"):
-            expression = digest.format(expression.removeprefix("{md5:").removesuffix("}"))
-        spelled.append(f"sum({expression})::{'bigint' if engine == 'postgres' else 'HUGEINT'} AS sum{place}")
+    for place, expression in enumerate(_SUMS[fact]):
+        for name, form in _SPELLED[engine].items():
+            if expression.startswith("{" + name + ":"):
+                expression = form.format(expression.removeprefix("{" + name + ":").removesuffix("}"))
+                break
+        spelled.append(f"sum({expression})::{kind} AS sum{place}")
     return ", ".join(spelled)
 
 
-def _compared(source: Source, fact: str) -> list[tuple[str, int, int, bool]]:
+def _compared(source: Source, fact: Fact) -> list[tuple[str, int, int, bool]]:
     """Per run: its name, rows in the store, rows in the mirror, and whether both are the same."""
-    totals = ", ".join(f"sum(sum{place})" for place in range(len(_SUMS[fact]) + 1))
-    asked = f"SELECT batch_id, count(*) AS n, {_sums(fact, 'postgres')} FROM analytics.{fact} GROUP BY batch_id"  # noqa: S608
+    totals = ", ".join(f"sum(sum{place})" for place in range(len(_SUMS[fact.name])))
+    # Rows that name no batch are compared run by run, the others only where the mirror has their batch.
+    by, known = ("batch_id", "mirrored") if fact.judged is not None else ("run_id", "old.analytics.runs")
+    asked = f"SELECT {by}, count(*) AS n, {_sums(fact.name, 'postgres')} FROM analytics.{fact.name} GROUP BY {by}"  # noqa: S608
     rows = source.connection.execute(
         f"""
         WITH stored AS (FROM postgres_query('pg', {quoted(asked)})),
         kept AS (
-            SELECT batch_id, count(*) AS n, {_sums(fact, "duckdb")} FROM old.analytics.{fact} GROUP BY batch_id
+            SELECT {by}, count(*) AS n, {_sums(fact.name, "duckdb")} FROM old.analytics.{fact.name} GROUP BY {by}
         ),
         sides AS (
             SELECT 'store' AS side, run, sum(n) AS n, [{totals}] AS sums
-            FROM stored JOIN mirrored USING (batch_id) GROUP BY run
+            FROM stored JOIN {known} USING ({by}) GROUP BY run
             UNION ALL
             SELECT 'mirror', run, sum(n), [{totals}]
-            FROM kept JOIN mirrored USING (batch_id) GROUP BY run
+            FROM kept JOIN {known} USING ({by}) GROUP BY run
         )
         SELECT
             run,

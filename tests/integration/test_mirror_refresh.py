@@ -54,6 +54,9 @@ def url(home: Path) -> str:
     with transaction() as connection:
         connection.exec_driver_sql(
             "TRUNCATE store.samples, store.completions, store.verdicts, store.verifier_outputs, store.run_verifiers, "
+            "store.prompts, store.sample_logprobs, store.imports, store.sample_sources, store.generated_tests, "
+            "store.workers, "
+            "store.test_outcomes, store.step_scores, store.verdict_costs, store.preferences, store.stage_costs, "
             "store.batches, store.runs, store.prices, store.models, store.verifiers, store.problems, store.benchmarks "
             "RESTART IDENTITY CASCADE"
         )
@@ -508,3 +511,98 @@ def test_nothing_to_open_and_nobody_to_ask_are_one_clear_line_each(tmp_path: Pat
     settings = StoreSettings(home=tmp_path, database_url=None, mirror=tmp_path)
     with pytest.raises(SourceUnreachable, match="start it with `passatk store up`"):
         store_address(settings)
+
+
+SIDE_TABLES = """
+INSERT INTO store.imports (run_id, format, tool, file, file_hash, records)
+    VALUES (:run, 'jsonl', 't', 'f.jsonl', 'h' || :first, 1);
+INSERT INTO store.generated_tests (problem_id, suite, position, code) VALUES (1, 's', :first, 'assert f(1) == 1');
+INSERT INTO store.prompts (run_id, problem_id, prompt_hash, prompt)
+    SELECT :run, 1 + :first % 3, 7, 'what is ' || :first ON CONFLICT DO NOTHING;
+INSERT INTO store.sample_logprobs (run_id, problem_id, sample_index, batch_id, token_ids, logprobs)
+    SELECT run_id, problem_id, sample_index, batch_id, '{5,6,7}', '{-0.5,-1.5,-2.5}' FROM store.samples
+    WHERE run_id = :run AND sample_index = :first;
+INSERT INTO store.sample_sources (run_id, problem_id, sample_index, batch_id, import_id, locator)
+    SELECT run_id, problem_id, sample_index, batch_id, (SELECT max(import_id) FROM store.imports), 'line 1'
+    FROM store.samples WHERE run_id = :run AND sample_index = :first;
+INSERT INTO store.test_outcomes (run_id, problem_id, sample_index, verifier_id, attempt, test_id, batch_id, outcome)
+    SELECT run_id, problem_id, sample_index, verifier_id, attempt, 1, batch_id, 'correct' FROM store.verdicts
+    WHERE run_id = :run AND sample_index = :first;
+INSERT INTO store.step_scores (run_id, problem_id, sample_index, verifier_id, attempt, batch_id, scores)
+    SELECT run_id, problem_id, sample_index, verifier_id, attempt, batch_id, '{0.25,0.5}' FROM store.verdicts
+    WHERE run_id = :run AND sample_index = :first;
+INSERT INTO store.verdict_costs (run_id, problem_id, sample_index, verifier_id, attempt, batch_id, model_id, requests,
+                                 prompt_tokens, completion_tokens)
+    SELECT run_id, problem_id, sample_index, verifier_id, attempt, batch_id, 1, 1, 100, 20 FROM store.verdicts
+    WHERE run_id = :run AND sample_index = :first;
+INSERT INTO store.preferences (run_id, problem_id, first_index, second_index, verifier_id, attempt, batch_id, winner,
+                               seconds)
+    SELECT run_id, problem_id, sample_index, sample_index + 1, verifier_id, attempt, batch_id, 'tie', 0.5
+    FROM store.verdicts WHERE run_id = :run AND sample_index = :first;
+"""
+SIDE_FACTS = ("sample_logprobs", "sample_sources", "test_outcomes", "step_scores", "verdict_costs", "preferences")
+
+
+def fill_sides(run_id: int, first: int) -> None:
+    """Rows beside those of one sample of every problem, as the batches that wrote it would have written them."""
+    with transaction() as connection:
+        for statement in SIDE_TABLES.split(";\n"):
+            connection.execute(sa.text(statement), {"run": run_id, "first": first})
+
+
+def test_what_is_kept_beside_samples_and_verdicts_is_mirrored_too(url: str, tmp_path: Path) -> None:
+    fill(1, range(10))
+    fill_sides(1, 0)
+    report = refresh(url, tmp_path)
+    assert {name: report.rows[name] for name in (*SIDE_FACTS, "prompts")} == {
+        **dict.fromkeys(SIDE_FACTS, PROBLEMS),
+        "prompts": 1,
+    }
+    fill(1, range(10, 20))
+    fill_sides(1, 10)
+    again = refresh(url, tmp_path)
+    assert {name: again.rows[name] for name in (*SIDE_FACTS, "prompts")} == {
+        **dict.fromkeys(SIDE_FACTS, PROBLEMS),
+        "prompts": 1,
+    }
+    with open_snapshot(tmp_path) as snapshot:
+        assert snapshot.rows("SELECT DISTINCT token_ids, logprobs FROM sample_logprobs") == [
+            {"token_ids": [5, 6, 7], "logprobs": [-0.5, -1.5, -2.5]}
+        ]
+        assert snapshot.rows("SELECT DISTINCT scores FROM step_scores") == [{"scores": [0.25, 0.5]}]
+        assert snapshot.rows("SELECT prompt FROM prompts ORDER BY problem_id") == [
+            {"prompt": "what is 0"},
+            {"prompt": "what is 10"},
+        ]
+        assert snapshot.rows("SELECT count(*) AS n FROM generated_tests JOIN imports ON true") == [{"n": 4}]
+    assert verify(url, tmp_path).differences == ()
+    compact(tmp_path)
+    assert verify(url, tmp_path).differences == ()
+    with transaction() as connection:
+        connection.exec_driver_sql("UPDATE store.verdict_costs SET completion_tokens = 21 WHERE sample_index = 10")
+    assert [one.fact for one in verify(url, tmp_path).differences] == ["verdict_costs"]
+
+
+def test_a_worker_s_sign_of_life_makes_no_new_state(url: str, tmp_path: Path) -> None:
+    fill(1, range(4))
+    first = refresh(url, tmp_path)
+    with transaction() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO store.workers (name, host, queues, version, started_at, seen_at) "
+            "VALUES ('w', 'h', 'q', '1', now(), now())"
+        )
+    assert not refresh(url, tmp_path).changed
+    fill(1, range(4, 8))
+    assert refresh(url, tmp_path).snapshot_id != first.snapshot_id
+    with open_snapshot(tmp_path) as snapshot:
+        assert snapshot.rows("SELECT name, stopped_at FROM workers") == [{"name": "w", "stopped_at": None}]
+
+
+def test_equivalent_answers_vote_as_one(url: str, tmp_path: Path) -> None:
+    fill(1, range(6), right=3)
+    with transaction() as connection:
+        connection.exec_driver_sql("UPDATE store.verdicts SET answer_class = '1' WHERE answer = '2'")
+    refresh(url, tmp_path)
+    with open_snapshot(tmp_path) as snapshot:
+        answers = snapshot.rows("SELECT DISTINCT answer FROM answer_groups ORDER BY 1")
+        assert [row["answer"] for row in answers] == ["0", "1", "7"]

@@ -5,6 +5,6 @@ SELECT
     sample_index,
     CASE outcome WHEN 'correct' THEN true WHEN 'incorrect' THEN false END AS decided,
     outcome <> 'undecided' AS spoke,
-    answer
+    coalesce(answer_class, answer) AS answer
 FROM analytics.verdicts
 WHERE run_id = $run_id
