@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 RUNS, PROBLEMS, READERS = 9, 128, 25
-PAGES = ("runs", "coverage", "selection", "cost", "compare", "problems", "samples", "sql", "health")
+PAGES = ("overview", "coverage", "precision", "cost", "compare", "problems", "samples", "sql", "health")
 CHROMIUM = os.environ.get("PASSATK_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 IDLE = "[data-testid='stApp'][data-test-connection-state='CONNECTED'][data-test-script-state='notRunning']"
 BAND = "[data-testid='stVegaLiteChart'] g.mark-area path"

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard.views import compare, cost, coverage, health, problems, runs, samples, selection, sql
+from dashboard.views import compare, cost, coverage, health, overview, precision, problems, samples, sql
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage
 
 #: path -> (group, title, icon, body); the first page lives at `/`.
 _PAGES = {
-    "runs": ("Results", "Runs", ":material/list:", runs.page),
+    "overview": ("Results", "Overview", ":material/dashboard:", overview.page),
     "coverage": ("Results", "Coverage", ":material/show_chart:", coverage.page),
-    "selection": ("Results", "Selection", ":material/how_to_vote:", selection.page),
+    "precision": ("Results", "Precision", ":material/rule:", precision.page),
     "cost": ("Results", "Cost", ":material/payments:", cost.page),
     "compare": ("Results", "Compare", ":material/compare_arrows:", compare.page),
     "problems": ("Inspect", "Problems", ":material/grid_on:", problems.page),
@@ -28,7 +28,7 @@ _PAGES = {
 def pages() -> dict[str, StreamlitPage]:
     """Every page by its path."""
     return {
-        path: st.Page(body, title=title, icon=icon, url_path=path, default=path == "runs", help=body.__doc__)
+        path: st.Page(body, title=title, icon=icon, url_path=path, default=path == "overview", help=body.__doc__)
         for path, (_, title, icon, body) in _PAGES.items()
     }
 

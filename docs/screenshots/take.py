@@ -25,10 +25,10 @@ IDLE = "[data-testid='stApp'][data-test-connection-state='CONNECTED'][data-test-
 WIDTH, HEIGHT, TALLEST = 1440, 900, 2000
 #: name -> address; what a newcomer should see on each page.
 VIEWS = {
-    "runs": "/",
+    "overview": "/",
     "coverage": "/coverage?verifier=reference&verifier=answer@1&run=small-t08",
     "coverage_runs": "/coverage?run=small-t08&run=small-t02&run=unpriced&k=10",
-    "selection": "/selection?run=small-t08",
+    "precision": "/precision?run=small-t08",
     "cost": "/cost?run=small-t08&run=small-t02&k=10",
     "compare": "/compare?run=small-t08&run=small-t02&baseline=small-t02&k=10",
     "problems": "/problems?run=small-t08&problem=sum-05",

@@ -41,7 +41,7 @@ FLAGS = [
 HARMLESS = ("/_stcore/health", "/_stcore/host-config")
 BIG, SMALL, UNPRICED = (run.name for run in RUNS)
 PASSATK = [sys.executable, "-c", "from store.command import main; main()"]
-PATHS = ("", "coverage", "selection", "cost", "compare", "problems", "samples", "sql", "health")
+PATHS = ("", "coverage", "precision", "cost", "compare", "problems", "samples", "sql", "health")
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ def test_every_page_opens_clean_in_both_modes(watched: Watched, served: Served, 
     expect(watched.page.get_by_test_id("stHeading").first).to_be_visible()
     assert watched.snapshot()
     assert watched.page.get_by_test_id("stException").count() == 0
-    if path in ("coverage", "selection", "cost"):
+    if path in ("coverage", "precision", "cost"):
         watched.chart()
     background = watched.page.evaluate(
         "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
@@ -238,7 +238,7 @@ def test_a_run_opens_from_the_first_page_and_back_returns(watched: Watched, serv
     watched.chart()
     watched.page.go_back()
     watched.idle()
-    expect(watched.page.get_by_test_id("stHeading").first).to_have_text("Runs")
+    expect(watched.page.get_by_test_id("stHeading").first).to_have_text("Overview")
 
 
 def test_back_undoes_one_choice_and_no_more(watched: Watched, served: Served) -> None:
@@ -281,7 +281,7 @@ def test_a_query_runs_by_ctrl_enter_and_survives_the_next_click(watched: Watched
     watched.idle()
     expect(watched.page.get_by_text("4 rows in")).to_be_visible()
     expect(watched.page).to_have_url(re.compile("query=SELECT"))
-    watched.page.get_by_role("link", name="Runs").click()
+    watched.page.get_by_role("link", name="Overview").click()
     watched.idle()
     watched.page.get_by_role("link", name="SQL").click()
     watched.idle()

@@ -21,7 +21,7 @@ from store.settings import StoreSettings
 from tests.integration.test_dashboard_store import HOSTILE, RUNS, seed
 
 SHELL = Path(next(iter(dashboard.__path__))) / "shell.py"
-PAGES = ("runs", "coverage", "selection", "cost", "compare", "problems", "samples", "sql", "health")
+PAGES = ("overview", "coverage", "precision", "cost", "compare", "problems", "samples", "sql", "health")
 BIG, SMALL, UNPRICED = (run.name for run in RUNS)
 
 
@@ -144,7 +144,7 @@ def test_a_sample_is_compared_with_a_correct_one(seeded: Path) -> None:
 
 
 def test_an_unjudged_run_is_named_with_what_to_do(seeded: Path) -> None:
-    for name in ("coverage", "cost", "selection", "problems", "samples"):
+    for name in ("coverage", "cost", "precision", "problems", "samples"):
         assert "passatk verify --run unjudged" in shown(page(name, run=["unjudged"])), name
 
 
@@ -162,8 +162,8 @@ def test_cost_cards_agree_with_the_analytics(seeded: Path) -> None:
     assert float(card.value.lstrip("$")) == pytest.approx(row["usd_per_solved"], rel=0.005)
 
 
-def test_selection_shows_both_meanings_of_precision(seeded: Path) -> None:
-    test = page("selection", run=[BIG], k="100")
+def test_precision_shows_both_meanings_of_precision(seeded: Path) -> None:
+    test = page("precision", run=[BIG], k="100")
     text = shown(test)
     (row,) = open_snapshot(seeded).query("verifier_agreement", run=BIG, verifier="answer@1").records()
     assert f"Precision of answer@1 {100 * row['precision']:.1f} %" in text
@@ -172,7 +172,7 @@ def test_selection_shows_both_meanings_of_precision(seeded: Path) -> None:
 
 
 def test_the_verifier_whose_answers_are_voted_on_can_be_chosen(seeded: Path) -> None:
-    test = page("selection", run=[BIG], answers="answer@1")
+    test = page("precision", run=[BIG], answers="answer@1")
     assert not test.error
     assert not test.warning
     assert any("Majority vote" in card.label for card in test.metric)

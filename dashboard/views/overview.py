@@ -20,7 +20,7 @@ _SPARKLINES = 40
 _SPARK_POINTS = 12
 
 
-@view("Runs", "What has been sampled and judged, and what it reached.")
+@view("Overview", "What has been sampled and judged, and what it reached.")
 def page(reading: Reading, controls: Controls) -> None:
     """The page."""
     rows = scope.summaries(reading)

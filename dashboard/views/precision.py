@@ -21,7 +21,7 @@ _METHODS = {"majority_vote": "Majority vote"}
 _VOTER_HELP = "Its normalised answers are voted on; the reference says which answer is right."
 
 
-@view("Selection", "Having drawn k samples, how often is the one picked correct?")
+@view("Precision", "Having drawn k samples, how often is the one picked correct?")
 def page(reading: Reading, controls: Controls) -> None:
     """The page."""
     rows = scope.summaries(reading)
