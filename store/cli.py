@@ -1,4 +1,4 @@
-"""Commands of the store: `passatk store`, `benchmark`, `price`, `samples`."""
+"""Commands of the store: `passatk store`, `benchmark`, `price`."""
 
 from __future__ import annotations
 
@@ -11,16 +11,13 @@ from typing import Any
 
 import click
 
-from store import benchmark_formats, embedded, sample_formats, schema
+from store import benchmark_formats, embedded, schema
 from store.benchmarks import import_benchmark, list_benchmarks
 from store.connection import database_url, reader_url, transaction
 from store.errors import PassatkError
 from store.model_registry import list_prices, set_price
-from store.sample_import import SampleFile, import_samples
+from store.samples_cli import samples as samples
 from store.settings import StoreSettings
-
-#: The stop words of the HumanEval study that the paper builds on.
-HUMANEVAL_STOP_WORDS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
 
 
 def ready() -> None:
@@ -158,42 +155,6 @@ def list_prices_command() -> None:
     with transaction() as connection:
         rows = [tuple("" if value is None else str(value) for value in row) for row in list_prices(connection)]
     _table(("model", "from", "input", "cached input", "output", "gpu hour"), rows, "No price yet: `passatk price set`.")
-
-
-@click.group()
-def samples() -> None:
-    """Samples that were drawn elsewhere."""
-
-
-@samples.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--run", "run_name", required=True, help="Name of the run that will hold the samples.")
-@click.option("--benchmark", "benchmark_label", required=True, help="NAME or NAME@VERSION.")
-@click.option("--model", required=True, help="Name of the model that drew them.")
-@click.option("--format", "format_name", type=click.Choice(sorted(sample_formats.FORMATS)), required=True)
-@click.option("--stop-word", "stop_words", multiple=True, help="Cut completions here; \\n is a line break. Repeatable.")
-@click.option("--humaneval-stop-words", is_flag=True, help=r"Cut at \nclass, \ndef, \n#, \nif and \nprint.")
-def import_samples_command(
-    file: Path,
-    run_name: str,
-    benchmark_label: str,
-    model: str,
-    format_name: str,
-    stop_words: tuple[str, ...],
-    humaneval_stop_words: bool,
-) -> None:
-    """Store the samples of FILE (.gz too) as a run. The same file again changes nothing."""
-    ready()
-    words = tuple(word.replace("\\n", "\n") for word in stop_words)
-    words += HUMANEVAL_STOP_WORDS if humaneval_stop_words else ()
-    if "" in words:
-        raise PassatkError("An empty --stop-word would cut everything; leave it out.")
-    imported = import_samples(SampleFile(file, format_name, words), run_name, benchmark_label, model)
-    each = f"{imported.fewest}" if imported.fewest == imported.most else f"{imported.fewest} to {imported.most}"
-    click.echo(
-        f"Run {run_name}: {imported.new_samples:,} samples stored; it has {each} for each of {imported.problems} "
-        f"problems. Judge them with `passatk verify --run {run_name}`."
-    )
 
 
 def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]], empty: str) -> None:

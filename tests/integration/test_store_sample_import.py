@@ -10,8 +10,9 @@ from store import sample_import
 from store.benchmark_formats import BadFile
 from store.connection import transaction
 from store.fingerprint import file_hash, text_hash
+from store.import_placing import SampleFile
 from store.runs import RunExists, find_run
-from store.sample_import import Imported, SampleFile, import_samples
+from store.sample_import import Imported, import_samples
 
 TABLES = ("runs", "models", "batches", "samples", "completions")
 

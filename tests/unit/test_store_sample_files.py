@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.benchmark_formats import BadFile
-from store.sample_formats import cut_at_stop_words, read_samples
+from store.import_placing import cut_at_stop_words
+from store.importers import read_samples
+from store.importers.records import Fault, ImportedGroup, Item, Source
 
 
 def _file(folder: Path, *lines: Any) -> Path:
@@ -20,20 +21,30 @@ def _file(folder: Path, *lines: Any) -> Path:
     return path
 
 
+def _items(path: Path, format_name: str) -> list[Item]:
+    return list(read_samples(Source(path), format_name))
+
+
+def _groups(path: Path, format_name: str) -> list[ImportedGroup]:
+    items = _items(path, format_name)
+    assert all(isinstance(item, ImportedGroup) for item in items), items
+    return items  # type: ignore[return-value]
+
+
 def test_codet_groups_by_key_or_prompt(tmp_path: Path) -> None:
     path = _file(tmp_path, {"task_id": "a", "samples": ["x", ""]}, {"prompt": "def f():", "samples": []})
-    first, second = read_samples(path, "codet")
-    assert (first.key, first.prompt) == ("a", None)
+    first, second = _groups(path, "codet")
+    assert (first.problem.keys, first.record) == (["a"], None)
     assert [sample.completion for sample in first.samples] == ["x", ""]
     assert first.samples[0].completion_tokens is None
-    assert (second.key, second.prompt, list(second.samples)) == (None, "def f():", [])
+    assert (second.problem.keys, second.problem.texts, list(second.samples)) == ([], ["def f():"], [])
     assert second.place == f"{path}:2"
 
 
 def test_jsonl_keeps_counts(tmp_path: Path) -> None:
     line = {"problem": 3, "completion": "x", "prompt_tokens": 10, "completion_tokens": 0, "finish_reason": "stop"}
-    (group,) = read_samples(_file(tmp_path, line), "jsonl")
-    assert group.key == "3"
+    (group,) = _groups(_file(tmp_path, line), "jsonl")
+    assert group.problem.keys == ["3"]
     (sample,) = group.samples
     assert (sample.prompt_tokens, sample.completion_tokens, sample.finish_reason) == (10, 0, "stop")
 
@@ -61,10 +72,9 @@ def test_jsonl_keeps_counts(tmp_path: Path) -> None:
 def test_bad_lines_are_named(tmp_path: Path, format_name: str, line: dict[str, Any], complaint: str) -> None:
     good = {"task_id": "a", "samples": ["x"], "completion": "x"}
     path = _file(tmp_path, good, good, line)
-    with pytest.raises(BadFile) as caught:
-        list(read_samples(path, format_name))
-    assert str(caught.value).startswith(f"{path}:3: ")
-    assert complaint in str(caught.value)
+    (fault,) = [item for item in _items(path, format_name) if isinstance(item, Fault)]
+    assert fault.message.startswith(f"{path}:3: ")
+    assert complaint in fault.message
 
 
 def test_cutting_takes_the_earliest_stop_word() -> None:
