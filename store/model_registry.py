@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -69,6 +70,25 @@ def ensure_model(connection: sa.Connection, text: str, backend: str) -> Model:
     if model.location != location:
         raise ModelUnknown(f'Model "{name}" is registered at {model.location}; give {location} another name.')
     return model
+
+
+def options_of(connection: sa.Connection, model: Model) -> dict[str, Any]:
+    """Options that every engine of a model is opened with."""
+    return dict(connection.execute(sa.select(models.c.options).where(models.c.model_id == model.model_id)).scalar_one())
+
+
+def give_options(connection: sa.Connection, model: Model, options: Mapping[str, Any]) -> None:
+    """Add options for a model's engines. One that is set already, to something else, stays: samples came from it."""
+    stored = options_of(connection, model)
+    for name, value in options.items():
+        if name in stored and stored[name] != value:
+            raise ModelUnknown(
+                f'Model "{model.name}" has the engine option {name}={stored[name]}, not {value}: give the model '
+                f"another name, as in --model NAME={model.location}."
+            )
+    connection.execute(
+        sa.update(models).where(models.c.model_id == model.model_id).values(options={**stored, **options})
+    )
 
 
 def _select() -> sa.Select[int, str, str, str]:

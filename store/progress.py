@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from store.connection import driver
+from store.fingerprint import text_hash
 from store.runs import Run
 
 
@@ -26,7 +27,10 @@ class VerifierProgress:
 
 @dataclass(frozen=True)
 class RunProgress:
-    """How far a run is. `samples_wanted` is None for imported runs; batches are counted by state."""
+    """How far a run is. `samples_wanted` is None for imported runs; batches are counted by state.
+
+    `truncated` samples were cut by the token limit, `empty` ones have no text at all.
+    """
 
     problems: int
     samples: int
@@ -36,6 +40,7 @@ class RunProgress:
     batches: dict[str, int]
     errors: list[str]
     verifiers: list[VerifierProgress]
+    empty: int = 0
 
     @property
     def open_batches(self) -> int:
@@ -53,8 +58,9 @@ def run_progress(connection: sa.Connection, run: Run) -> RunProgress:
     problems = raw.execute(b"SELECT problem_count FROM store.benchmarks WHERE benchmark_id = %(benchmark)s", key)
     samples = raw.execute(
         b"SELECT count(*), coalesce(sum(completion_tokens), 0)::bigint,"
-        b" count(*) FILTER (WHERE finish_reason = 'length') FROM store.samples WHERE run_id = %(run)s",
-        key,
+        b" count(*) FILTER (WHERE finish_reason = 'length'), count(*) FILTER (WHERE completion_hash = %(nothing)s)"
+        b" FROM store.samples WHERE run_id = %(run)s",
+        key | {"nothing": text_hash("")},
     )
     batches = raw.execute(b"SELECT state, count(*) FROM store.batches WHERE run_id = %(run)s GROUP BY state", key)
     errors = raw.execute(
@@ -63,7 +69,7 @@ def run_progress(connection: sa.Connection, run: Run) -> RunProgress:
         key,
     )
     count = int((problems.fetchone() or (0,))[0])
-    drawn, tokens, truncated = samples.fetchone() or (0, 0, 0)
+    drawn, tokens, truncated, empty = samples.fetchone() or (0, 0, 0, 0)
     return RunProgress(
         problems=count,
         samples=drawn,
@@ -73,6 +79,7 @@ def run_progress(connection: sa.Connection, run: Run) -> RunProgress:
         batches=dict(batches.fetchall()),
         errors=[row[0] for row in errors.fetchall()],
         verifiers=_verifier_progress(connection, run),
+        empty=empty,
     )
 
 

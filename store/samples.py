@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import psycopg
 import sqlalchemy as sa
@@ -16,7 +16,11 @@ from store.fingerprint import text_hash
 
 @dataclass(frozen=True)
 class SampleRow:
-    """One sample as it is written. Times are seconds; unknown values are None, never zero."""
+    """One sample as it is written. Times are seconds; unknown values are None, never zero.
+
+    `prompt` is what the model was given: kept once for a problem in a run, so one row of a batch is enough to say it.
+    `token_ids` and `token_logprobs` are kept where both are given.
+    """
 
     run_id: int
     problem_id: int
@@ -32,44 +36,47 @@ class SampleRow:
     finish_reason: str | None = None
     cumulative_logprob: float | None = None
     latency_seconds: float | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    queue_seconds: float | None = None
+    prefill_seconds: float | None = None
+    decode_seconds: float | None = None
+    gpu_seconds: float | None = None
+    worker_id: int | None = None
+    prompt: str | None = None
+    token_ids: Sequence[int] | None = None
+    token_logprobs: Sequence[float] | None = None
 
 
-_HOT = [
-    "run_id",
-    "problem_id",
-    "sample_index",
-    "batch_id",
-    "engine_id",
-    "seed",
-    "request_samples",
-    "prompt_tokens",
-    "cached_prompt_tokens",
-    "completion_tokens",
-    "finish_reason",
-    "cumulative_logprob",
-    "latency_seconds",
-]
-_COPIED = [*_HOT, "completion_hash", "completion"]
-_TYPES = [
-    "int4",
-    "int4",
-    "int4",
-    "int8",
-    "int4",
-    "int8",
-    "int4",
-    "int4",
-    "int4",
-    "int4",
-    "text",
-    "float4",
-    "float4",
-    "int8",
-    "text",
-]
-_STAGING = "CREATE TEMPORARY TABLE IF NOT EXISTS staged_samples ({}) ON COMMIT DELETE ROWS".format(
-    ", ".join(f"{name} {kind}" for name, kind in zip(_COPIED, _TYPES, strict=True))
-)
+#: Columns of the narrow rows, with their types.
+_HOT = {
+    "run_id": "int4",
+    "problem_id": "int4",
+    "sample_index": "int4",
+    "batch_id": "int8",
+    "engine_id": "int4",
+    "seed": "int8",
+    "request_samples": "int4",
+    "prompt_tokens": "int4",
+    "cached_prompt_tokens": "int4",
+    "completion_tokens": "int4",
+    "finish_reason": "text",
+    "cumulative_logprob": "float4",
+    "latency_seconds": "float4",
+    "cache_write_tokens": "int4",
+    "reasoning_tokens": "int4",
+    "queue_seconds": "float4",
+    "prefill_seconds": "float4",
+    "decode_seconds": "float4",
+    "gpu_seconds": "float4",
+    "worker_id": "int4",
+}
+_COPIED = {**_HOT, "completion_hash": "int8", "completion": "text"}
+
+
+def _staging(table: str, columns: Mapping[str, str]) -> str:
+    names = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+    return f"CREATE TEMPORARY TABLE IF NOT EXISTS {table} ({names}) ON COMMIT DELETE ROWS"
 
 
 def storable_completion(text: str) -> str:
@@ -91,13 +98,14 @@ def copy_rows(
 
 
 def write_samples(connection: sa.Connection, rows: Iterable[SampleRow]) -> dict[int, int]:
-    """Write samples and their completions; returns the rows that were new, by batch.
+    """Write samples and what is kept beside them; returns the rows that were new, by batch.
 
     A sample that is stored already stays as it is: the first writer wins, and with the same seed both texts are equal.
     """
     raw = driver(connection)
-    raw.execute(_STAGING.encode())
-    copy_rows(raw, "staged_samples", _TYPES, map(_copied, rows))
+    raw.execute(_staging("staged_samples", _COPIED).encode())
+    beside = _Beside()
+    copy_rows(raw, "staged_samples", list(_COPIED.values()), (_copied(beside.noted(row)) for row in rows))
     names = ", ".join([*_HOT, "completion_hash"])
     # Sorted by key: two writers of overlapping rows meet in the same order and never deadlock. Then by place: of a
     # sample that is staged twice, both tables take the first.
@@ -121,12 +129,59 @@ def write_samples(connection: sa.Connection, rows: Iterable[SampleRow]) -> dict[
         """.encode()  # noqa: S608
     )
     raw.execute(b"DELETE FROM staged_samples")
+    beside.write(raw)
     return dict(inserted)
 
 
 def _copied(row: SampleRow) -> list[Any]:
     text = storable_completion(row.completion)
     return [*(getattr(row, name) for name in _HOT), text_hash(text), text]
+
+
+class _Beside:
+    """What is kept beside the samples of one transaction: prompts, and tokens with their log-probabilities."""
+
+    _LOGPROBS: ClassVar = {
+        "run_id": "int4",
+        "problem_id": "int4",
+        "sample_index": "int4",
+        "batch_id": "int8",
+        "token_ids": "int4[]",
+        "logprobs": "float4[]",
+    }
+
+    def __init__(self) -> None:
+        self._prompts: dict[tuple[int, int], tuple[int, int | None, str]] = {}
+        self._logprobs: list[list[Any]] = []
+
+    def noted(self, row: SampleRow) -> SampleRow:
+        """The row itself, once what it brings beside it is noted."""
+        if row.prompt is not None:
+            text = storable_completion(row.prompt)
+            self._prompts.setdefault((row.run_id, row.problem_id), (text_hash(text), row.prompt_tokens, text))
+        if row.token_ids is not None and row.token_logprobs is not None:
+            key = [row.run_id, row.problem_id, row.sample_index, row.batch_id]
+            self._logprobs.append([*key, list(row.token_ids), list(row.token_logprobs)])
+        return row
+
+    def write(self, raw: psycopg.Connection[Any]) -> None:
+        """Write what was noted and is not there yet."""
+        if self._prompts:
+            rows = [(*key, *kept) for key, kept in sorted(self._prompts.items())]
+            raw.execute(
+                b"INSERT INTO store.prompts (run_id, problem_id, prompt_hash, prompt_tokens, prompt)"
+                b" SELECT * FROM unnest(%s::int4[], %s::int4[], %s::int8[], %s::int4[], %s::text[])"
+                b" ON CONFLICT DO NOTHING",
+                [list(column) for column in zip(*rows, strict=True)],
+            )
+        if self._logprobs:
+            raw.execute(_staging("staged_logprobs", self._LOGPROBS).encode())
+            copy_rows(raw, "staged_logprobs", list(self._LOGPROBS.values()), self._logprobs)
+            raw.execute(
+                b"INSERT INTO store.sample_logprobs SELECT * FROM staged_logprobs"
+                b" ORDER BY run_id, problem_id, sample_index ON CONFLICT DO NOTHING"
+            )
+            raw.execute(b"DELETE FROM staged_logprobs")
 
 
 def sample_seeds(base: int, indexes: range) -> tuple[int, ...]:

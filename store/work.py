@@ -99,10 +99,11 @@ def benchmark_format(connection: sa.Connection, benchmark_id: int) -> str:
     return str(connection.execute(query).scalar_one())
 
 
-def ensure_engine(connection: sa.Connection, identity: Mapping[str, str]) -> int:
+def ensure_engine(connection: sa.Connection, identity: Mapping[str, Any]) -> int:
     """The key of an engine's row, written when it is new.
 
-    `identity` has engine, engine_version, model_revision, tokenizer_hash and device.
+    `identity` has engine, engine_version, model_revision, tokenizer_hash and device, and, where they are known,
+    chat_template_hash and settings (JSON).
     """
     mark = fingerprint(dict(identity))
     connection.execute(insert(engines).values(**identity, fingerprint=mark).on_conflict_do_nothing())

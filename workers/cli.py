@@ -122,7 +122,8 @@ def status(name: str, format_name: str) -> None:
         return
     wanted = "" if progress.samples_wanted is None else f" of {progress.samples_wanted:,}"
     click.echo(f"{found.name}: {_state(found.state, progress)}")
-    click.echo(f"samples    {progress.samples:,}{wanted}, {progress.truncated:,} cut by the token limit")
+    cut = f"{progress.truncated:,} cut by the token limit, {progress.empty:,} empty"
+    click.echo(f"samples    {progress.samples:,}{wanted}, {cut}")
     for one in progress.verifiers:
         click.echo(f"{one.verifier:<10} judged {one.judged:,}: {one.correct:,} correct, {one.undecided:,} undecided")
     states = ", ".join(f"{count:,} {state}" for state, count in sorted(progress.batches.items()))

@@ -21,6 +21,7 @@ from workers.engines import Engine, EngineLoad, Generated, GenerationRequest, Sa
 from workers.enqueue import enqueue
 from workers.errors import BrokerUnreachable, EngineFailed, PromptTooLong
 from workers.heartbeat import Heartbeat
+from workers.presence import worker_id
 from workers.settings import WorkerSettings
 from workers.tally import TALLY
 from workers.writer import Writer
@@ -35,6 +36,7 @@ _WATCH_SECONDS = 30.0
 class _Loaded:
     engine: Engine
     model: Model
+    options: Mapping[str, Any]
     engine_id: int
 
 
@@ -71,7 +73,7 @@ class Generator:
 
     def _draw(self, batch: Batch, order: DrawOrder) -> list[int]:
         loaded = self._load(order.model, order.engine_options)
-        request = GenerationRequest(order.asked.text, order.seeds, _sampling(order.sampling))
+        request = request_for(order)
         try:
             generated = _wait(loaded.engine, loaded.engine.submit(request))
         except PromptTooLong as error:
@@ -79,24 +81,28 @@ class Generator:
         if len(generated) != len(order.seeds):
             raise EngineFailed(f"The engine drew {len(generated)} samples, asked for {len(order.seeds)} samples.")
         # The engine that drew them: by now another thread may have loaded another model.
-        return self._writer.write(batch, _rows(batch, generated, loaded.engine_id)).result()
+        rows = _rows(batch, generated, loaded.engine_id, loaded.engine.prompt_text(request))
+        return self._writer.write(batch, rows).result()
 
     def load(self, model: Model, options: Mapping[str, Any] | None = None) -> Engine:
         """The engine of a model; another model's engine, or a dead one, is closed first."""
         return self._load(model, options).engine
 
     def _load(self, model: Model, options: Mapping[str, Any] | None) -> _Loaded:
+        wanted = {**dict(options or {}), **self._options}
         with self._lock:
-            if self._loaded is not None and self._loaded.model == model and self._loaded.engine.alive():
-                return self._loaded
+            loaded = self._loaded
+            # Other options are another engine: an adapter that was added, another quantisation.
+            if loaded and loaded.model == model and loaded.options == wanted and loaded.engine.alive():
+                return loaded
             self._unload()
-            engine = open_engine(model.location, model.backend, {**dict(options or {}), **self._options})
+            engine = open_engine(model.location, model.backend, wanted)
             try:
                 engine_id = patiently(lambda: _engine_row(engine))
             except BaseException:
                 engine.close()  # a second one beside it might not fit into memory
                 raise
-            self._loaded = _Loaded(engine, model, engine_id)
+            self._loaded = _Loaded(engine, model, wanted, engine_id)
             return self._loaded
 
     def engine_load(self) -> EngineLoad | None:
@@ -160,21 +166,27 @@ def _engine_row(engine: Engine) -> int:
                 "model_revision": identity.model_revision,
                 "tokenizer_hash": identity.tokenizer_hash,
                 "device": identity.device,
+                "chat_template_hash": identity.chat_template_hash,
+                "settings": dict(identity.settings),
             },
         )
 
 
-def _sampling(stored: Mapping[str, Any]) -> SamplingParameters:
-    return SamplingParameters(
+def request_for(order: DrawOrder) -> GenerationRequest:
+    """What to ask of an engine for a batch."""
+    stored = order.sampling
+    sampling = SamplingParameters(
         temperature=stored["temperature"],
         top_p=stored["top_p"],
         top_k=stored["top_k"],
         max_tokens=stored["max_tokens"],
         stop=tuple(stored["stop"]),
+        token_logprobs=bool(stored.get("token_logprobs")),
     )
+    return GenerationRequest(order.asked.text, order.seeds, sampling, order.asked.messages, order.run.adapter)
 
 
-def _rows(batch: Batch, generated: Sequence[Generated], engine_id: int) -> list[SampleRow]:
+def _rows(batch: Batch, generated: Sequence[Generated], engine_id: int, prompt: str) -> list[SampleRow]:
     return [
         SampleRow(
             run_id=batch.run_id,
@@ -184,13 +196,23 @@ def _rows(batch: Batch, generated: Sequence[Generated], engine_id: int) -> list[
             completion=one.text,
             engine_id=engine_id,
             seed=one.seed,
-            request_samples=len(generated),
+            request_samples=one.request_samples or len(generated),
             prompt_tokens=one.prompt_tokens,
             cached_prompt_tokens=one.cached_prompt_tokens,
             completion_tokens=one.completion_tokens,
             finish_reason=one.finish_reason,
             cumulative_logprob=one.cumulative_logprob,
             latency_seconds=one.seconds,
+            cache_write_tokens=one.cache_write_tokens,
+            reasoning_tokens=one.reasoning_tokens,
+            queue_seconds=one.queue_seconds,
+            prefill_seconds=one.prefill_seconds,
+            decode_seconds=one.decode_seconds,
+            gpu_seconds=one.gpu_seconds,
+            worker_id=worker_id(),
+            prompt=prompt if index == batch.first_index else None,
+            token_ids=one.token_ids,
+            token_logprobs=one.token_logprobs,
         )
         for index, one in zip(batch.indexes, generated, strict=True)
     ]

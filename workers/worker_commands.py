@@ -12,7 +12,7 @@ import click
 from store.cli import ready
 from store.connection import transaction
 from store.errors import PassatkError
-from store.model_registry import ensure_model
+from store.model_registry import ensure_model, options_of
 from store.worker_registry import WorkerState, list_workers
 from workers.judging import default_jobs
 
@@ -37,9 +37,10 @@ def generate(model: str, backend: str, concurrency: int, options: tuple[str, ...
 
     with transaction() as connection:
         stored = ensure_model(connection, model, backend)
+        usual = options_of(connection, stored)
     set_engine_options(dict(_option(text) for text in options))
     click.echo(f"Loading {stored.name} ...", err=True)
-    the_generator().load(stored)
+    the_generator().load(stored, usual)
     _say_ready(f"Drawing with {stored.name}")
     # Threads, not processes: the engine is one object that batches across all of them.
     _celery_worker(draw_queue(stored.name), "threads", concurrency, "generate")

@@ -175,10 +175,10 @@ def test_text_can_be_stored(engine: Engine) -> None:
 def test_a_prompt_beyond_the_context_is_named_by_its_counts(engine: Engine) -> None:
     long = "x" * CONTEXT
     with pytest.raises(PromptTooLong, match=f"{CONTEXT} tokens.*holds {CONTEXT}"):
-        engine.check(long, SAMPLING)
+        engine.check(GenerationRequest(long, (1,), SAMPLING))
     with pytest.raises(PromptTooLong):
         engine.submit(GenerationRequest(long, (1,), SAMPLING))
-    engine.check(long[1:], SAMPLING)
+    engine.check(GenerationRequest(long[1:], (1,), SAMPLING))
 
 
 def test_what_vllm_refuses_fails_that_request_alone(engine: Engine) -> None:
@@ -228,7 +228,7 @@ def test_options_reach_vllm(tiny_model: Path) -> None:
     try:
         assert small.identity.max_model_len == 64
         with pytest.raises(PromptTooLong):
-            small.check("x" * 64, SAMPLING)
+            small.check(GenerationRequest("x" * 64, (1,), SAMPLING))
         assert len(draw(small, range(8), prompt="x")) == 8
     finally:
         small.close()
@@ -366,10 +366,10 @@ def test_a_vllm_server_gives_the_samples_of_the_engine_in_this_process(engine: E
 def test_a_served_prompt_beyond_the_context_is_refused_by_count(served: Engine) -> None:
     long = "x" * CONTEXT
     with pytest.raises(PromptTooLong, match=f"{CONTEXT} tokens"):
-        served.check(long, SAMPLING)
+        served.check(GenerationRequest(long, (1,), SAMPLING))
     with pytest.raises(PromptTooLong):
         served.submit(GenerationRequest(long, (1,), SAMPLING)).result(60)
-    served.check("x", SAMPLING)
+    served.check(GenerationRequest("x", (1,), SAMPLING))
 
 
 def test_a_model_that_the_server_does_not_serve_is_named(vllm_server: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,8 +45,11 @@ class FakeEngine:
     def identity(self) -> EngineIdentity:
         return EngineIdentity("fake", "1.0", f"weights of {self.location}", "tokens", "cpu", 128)
 
-    def check(self, prompt: str, sampling: SamplingParameters) -> None:
+    def check(self, request: GenerationRequest) -> None:
         """Every prompt fits."""
+
+    def prompt_text(self, request: GenerationRequest) -> str:
+        return request.prompt
 
     def submit(self, request: GenerationRequest) -> Future[list[Generated]]:
         self.requests.append(request)

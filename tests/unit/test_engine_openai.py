@@ -224,9 +224,9 @@ def test_a_prompt_that_the_server_finds_too_long(server: Server, opened: Callabl
 
 def test_a_prompt_is_counted_where_the_server_can(server: Server, opened: Callable[..., Engine]) -> None:
     engine = opened()
-    engine.check("x" * 99, SAMPLING)
+    engine.check(GenerationRequest("x" * 99, (1,), SAMPLING))
     with pytest.raises(PromptTooLong, match="100 tokens"):
-        engine.check("x" * 100, SAMPLING)
+        engine.check(GenerationRequest("x" * 100, (1,), SAMPLING))
     with pytest.raises(PromptTooLong):
         draw(engine, 1, prompt="x" * 100)
     assert not server.asked, "refused before any work"

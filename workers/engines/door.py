@@ -3,10 +3,11 @@
 import concurrent.futures
 import math
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
+from store.prompting import Message
 from workers.errors import GenerationRefused
 
 #: Largest seed: it must fit a signed 64-bit column and a generator's state.
@@ -17,7 +18,10 @@ CLOSED = "the engine is closed; samples that it had not finished are to be asked
 
 @dataclass(frozen=True)
 class SamplingParameters:
-    """How the next token is drawn; `top_k` 0 is off, `logprobs` asks for the cumulative log-probability."""
+    """How the next token is drawn; `top_k` 0 is off, `logprobs` asks for the cumulative log-probability.
+
+    `token_logprobs` asks for the tokens themselves, each with its log-probability.
+    """
 
     temperature: float = 1.0
     top_p: float = 1.0
@@ -25,6 +29,7 @@ class SamplingParameters:
     max_tokens: int = 512
     stop: tuple[str, ...] = ()
     logprobs: bool = True
+    token_logprobs: bool = False
 
     def __post_init__(self) -> None:
         """Raise GenerationRefused for a value that no engine can sample with."""
@@ -41,11 +46,17 @@ class SamplingParameters:
 
 @dataclass(frozen=True)
 class GenerationRequest:
-    """Samples of one prompt: one seed each, answered in the order of the seeds."""
+    """Samples of one prompt: one seed each, answered in the order of the seeds.
+
+    With `messages` the model's chat template makes the prompt of them, and `prompt` is not used. `adapter` is the name
+    of a LoRA adapter that the engine was opened with.
+    """
 
     prompt: str
     seeds: tuple[int, ...]
     sampling: SamplingParameters
+    messages: tuple[Message, ...] = ()
+    adapter: str | None = None
 
     def __post_init__(self) -> None:
         """Raise GenerationRefused without seeds or for a seed outside [0, 2**63)."""
@@ -62,6 +73,10 @@ class Generated:
     `finish_reason` is "stop", "length" or "abort" (cut short by the engine, `stop_reason` says why);
     `cached_prompt_tokens` is None where the engine does not tell, `cumulative_logprob` (nats) where it was not asked.
     `reasoning_tokens` are the part of `completion_tokens` that the engine thought with and did not show.
+    `gpu_seconds` is its share of the engine's busy time, times devices: each step's time is divided equally over the
+    samples that got a token in it, so that all shares together are the time of all steps. `token_ids` and
+    `token_logprobs` (nats) are there where they were asked for and the engine tells them. `request_samples` counts
+    those that came with one request and so share its prompt; None where they are all that were asked for together.
     """
 
     text: str
@@ -77,11 +92,20 @@ class Generated:
     decode_seconds: float | None
     seconds: float
     reasoning_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    request_samples: int | None = None
+    gpu_seconds: float | None = None
+    token_ids: tuple[int, ...] | None = None
+    token_logprobs: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
 class EngineIdentity:
-    """What produced a sample: enough to tell whether another engine would produce the same."""
+    """What produced a sample: enough to tell whether another engine would produce the same.
+
+    `settings` says how it was loaded where that may change a sample or its speed: dtype, quantisation, parallel sizes,
+    adapters with the hash of their weights.
+    """
 
     engine: str
     engine_version: str
@@ -89,6 +113,8 @@ class EngineIdentity:
     tokenizer_hash: str
     device: str
     max_model_len: int
+    chat_template_hash: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -107,8 +133,11 @@ class Engine(Protocol):
     def identity(self) -> EngineIdentity:
         """What this engine is."""
 
-    def check(self, prompt: str, sampling: SamplingParameters) -> None:
-        """Raise PromptTooLong when no token could be generated after this prompt."""
+    def check(self, request: GenerationRequest) -> None:
+        """Raise PromptTooLong when no token could be generated after what is asked."""
+
+    def prompt_text(self, request: GenerationRequest) -> str:
+        """The text that the model continues; where only the server renders a chat, its messages as JSON."""
 
     def submit(self, request: GenerationRequest) -> "concurrent.futures.Future[list[Generated]]":
         """Start generating; the future holds one Generated a seed, or EngineFailed. Raises what `check` raises."""

@@ -5,6 +5,7 @@ import http.client
 import json
 import logging
 import random
+import re
 import threading
 import time
 import urllib.error
@@ -14,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from workers.engines.door import CLOSED
+from workers.engines.rate_limit import RateLimit
 from workers.errors import EngineFailed, EngineMisconfigured
 
 _log = logging.getLogger(__name__)
@@ -44,7 +46,9 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 class Endpoint:
     """An API below `base_url`, for any thread. The key is sent to it and shown nowhere."""
 
-    def __init__(self, base_url: str, key: str | None, timeout: float, attempts: int) -> None:
+    def __init__(
+        self, base_url: str, key: str | None, timeout: float, attempts: int, requests: RateLimit | None = None
+    ) -> None:
         """Raise EngineMisconfigured unless the address is http(s) without a user or password in it."""
         parts = urllib.parse.urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -55,13 +59,14 @@ class Endpoint:
         self._key = key
         self._timeout = timeout
         self._attempts = attempts
+        self._requests = requests or RateLimit(None)
         self._opener = urllib.request.build_opener(_NoRedirect)
-        self._closed = threading.Event()
+        self.closed = threading.Event()
         self._not_before = 0.0  # monotonic; a limit hit by one request holds for all of them
 
     def close(self) -> None:
         """End every pause; requests that were waiting fail."""
-        self._closed.set()
+        self.closed.set()
 
     def call(self, path: str, body: Mapping[str, Any] | None = None, attempts: int | None = None) -> Any:
         """GET `path`, or POST a JSON body to it; the decoded answer.
@@ -71,6 +76,7 @@ class Endpoint:
         failure = "closed"
         for attempt in range(attempts or self._attempts):
             self._wait()
+            self._requests.take(1, self.closed)  # trying again counts too
             try:
                 return self._once(path, body)
             except urllib.error.HTTPError as error:
@@ -94,7 +100,10 @@ class Endpoint:
         url = path if "://" in path else self.base_url + path
         request = urllib.request.Request(url, data=data, headers=headers)
         with self._opener.open(request, timeout=self._timeout) as answer:
-            return json.loads(answer.read())
+            content = answer.read()
+            # A limit that this very request used up: the next one would only be refused.
+            self._hold(used_up(dict(answer.headers.items())))
+            return json.loads(content)
 
     def _passing(self, error: urllib.error.HTTPError) -> str:
         """Describe an error status that may pass; raise Refused for one that will not."""
@@ -108,23 +117,64 @@ class Endpoint:
         return text.replace(self._key, "***") if self._key else text
 
     def _wait(self) -> None:
-        while (left := self._not_before - time.monotonic()) > 0 and not self._closed.is_set():
-            self._closed.wait(left)
-        if self._closed.is_set():
+        while (left := self._not_before - time.monotonic()) > 0 and not self.closed.is_set():
+            self.closed.wait(left)
+        if self.closed.is_set():
             raise EngineFailed(CLOSED)
+
+    def _hold(self, seconds: float | None) -> None:
+        """Send nothing for so long."""
+        if seconds is not None:
+            self._not_before = max(self._not_before, time.monotonic() + seconds)
 
     def _pause(self, attempt: int, hint: float | None) -> None:
         """Hold everything for as long as the server asks; without a hint, only this request, longer each time."""
         if hint is not None:
-            self._not_before = max(self._not_before, time.monotonic() + hint)
+            self._hold(hint)
             return
         longest = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**attempt)
         # Jitter, or all that failed together would come back together.
-        self._closed.wait(longest * random.uniform(0.5, 1.0))
+        self.closed.wait(longest * random.uniform(0.5, 1.0))
+
+
+def used_up(headers: Mapping[str, str]) -> float | None:
+    """Seconds until a limit that is used up is open again, by `x-ratelimit-remaining-*` and `x-ratelimit-reset-*`.
+
+    The longest of them, for requests and for tokens; None where nothing is used up, or nothing is said.
+    """
+    lower = {name.lower(): value for name, value in headers.items()}
+    waits = [
+        _duration(lower.get(f"{prefix}reset{kind}"))
+        for prefix in ("x-ratelimit-", "ratelimit-")
+        for kind in ("-requests", "-tokens", "")
+        if lower.get(f"{prefix}remaining{kind}", "").strip() == "0"
+    ]
+    return max((wait for wait in waits if wait is not None), default=None)
+
+
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
+
+
+def _duration(text: str | None) -> float | None:
+    """Seconds of "20", "1.5s", "6m0s" or "250ms"; None for anything else, and for what is longer than an hour."""
+    if not text:
+        return None
+    text = text.strip()
+    try:
+        seconds = float(text)
+    except ValueError:
+        found = _DURATION.fullmatch(text)
+        if found is None:
+            return None
+        hours, minutes, whole, thousandths = (float(part or 0) for part in found.groups())
+        seconds = hours * 3600 + minutes * 60 + whole + thousandths / 1000
+    # A larger number is a point in time.
+    return seconds if 0 <= seconds <= 3600 else None
 
 
 def hinted_pause(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds to wait by `retry-after-ms` or `Retry-After` (seconds, or an HTTP date; `now` is Unix time)."""
+    """Seconds to wait by `retry-after-ms`, `Retry-After` (seconds, or an HTTP date; `now` is Unix time), or the
+    `x-ratelimit-` headers of a limit that is used up."""
     lower = {name.lower(): value for name, value in headers.items()}
     milliseconds, hint = lower.get("retry-after-ms"), lower.get("retry-after")
     try:
@@ -137,7 +187,7 @@ def hinted_pause(headers: Mapping[str, str], now: float) -> float | None:
             return max(0.0, email.utils.parsedate_to_datetime(str(hint)).timestamp() - now)
         except ValueError:
             return None
-    return None
+    return used_up(headers)
 
 
 def server_message(content: bytes) -> str:

@@ -27,6 +27,7 @@ class Part:
     seeds: tuple[int, ...]
     sampling: SamplingParameters
     submitted: float
+    adapter: str | None = None
 
 
 class Stepper(Protocol):
@@ -158,7 +159,8 @@ class EngineThread:
         request = waiting.request
         try:
             for seeds in stepper.parts(request):
-                part = Part(str(next(self._numbers)), waiting.tokens, seeds, request.sampling, waiting.submitted)
+                name = str(next(self._numbers))
+                part = Part(name, waiting.tokens, seeds, request.sampling, waiting.submitted, request.adapter)
                 stepper.add(part)
                 waiting.parts[part.id] = None
                 self._by_part[part.id] = waiting

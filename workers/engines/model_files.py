@@ -73,12 +73,13 @@ def revision(folder: Path) -> str:
     """Hash weights and configuration: sha256 over the lines "sha256 name" of the files, sorted by name."""
     files = [folder / name for name in _CONFIGURATION if (folder / name).is_file()] + weight_files(folder)
     with ThreadPoolExecutor(max_workers=4) as pool:
-        digests = list(pool.map(_sha256, files))
+        digests = list(pool.map(file_digest, files))
     lines = sorted(f"{digest}  {path.name}\n" for digest, path in zip(digests, files, strict=True))
     return "sha256:" + hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _sha256(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """sha256 over a file's bytes, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -86,6 +87,15 @@ def _sha256(path: Path) -> str:
 def tokenizer_hash(tokenizer: object) -> str:
     """Hash what a loaded tokenizer does: its vocabulary, merges, special tokens and chat template."""
     return "sha256:" + hashlib.sha256("\n".join(_tokenizer_parts(tokenizer)).encode("utf-8", "replace")).hexdigest()
+
+
+def chat_template_hash(tokenizer: object) -> str | None:
+    """Hash the chat template of a tokenizer; None where it has none."""
+    template = getattr(tokenizer, "chat_template", None)
+    if not template:
+        return None
+    text = template if isinstance(template, str) else json.dumps(template, sort_keys=True, default=str)
+    return "sha256:" + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def _tokenizer_parts(tokenizer: object) -> Iterator[str]:

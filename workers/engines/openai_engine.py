@@ -2,6 +2,7 @@
 environment variable PASSATK_OPENAI_API_KEY alone.
 """
 
+import json
 import os
 import time
 import weakref
@@ -17,12 +18,13 @@ from workers.engines.door import (
     EngineLoad,
     Generated,
     GenerationRequest,
-    SamplingParameters,
     consecutive_slices,
 )
 from workers.engines.endpoint import Endpoint, Refused
 from workers.engines.gathering import Gathering
 from workers.engines.openai_protocol import Dialect, beside, body, explained, samples
+from workers.engines.prompts import too_long
+from workers.engines.rate_limit import RateLimit
 from workers.errors import EngineFailed, EngineMisconfigured, GenerationRefused, ModelNotFound, PromptTooLong
 
 #: More than any tokenizer puts around a prompt.
@@ -34,8 +36,9 @@ KEY_VARIABLE = "PASSATK_OPENAI_API_KEY"
 class OpenAIOptions:
     """How an endpoint is used: `concurrency` HTTP requests at once, each for at most `samples_per_request` samples.
 
-    `seconds` is how long one attempt may take, `attempts` how often one is made; `max_model_len` tells the context
-    where the endpoint does not. The rest says how it wants to be asked (see Dialect).
+    `requests_per_minute` and `tokens_per_minute` (prompt and most that may be completed) are never passed by this
+    worker. `seconds` is how long one attempt may take, `attempts` how often one is made; `max_model_len` tells the
+    context where the endpoint does not. The rest says how it wants to be asked (see Dialect).
     """
 
     base_url: str = "http://127.0.0.1:8000/v1"
@@ -43,6 +46,8 @@ class OpenAIOptions:
     system: str | None = None
     concurrency: int = 16
     samples_per_request: int = 64
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
     seconds: float = 600.0
     attempts: int = 8
     max_model_len: int | None = None
@@ -61,29 +66,35 @@ class OpenAIEngine:
         except TypeError as error:
             known = ", ".join(OpenAIOptions.__dataclass_fields__)
             raise EngineMisconfigured(f"an endpoint has the options {known}: {error}") from None
-        self._endpoint = Endpoint(chosen.base_url, os.environ.get(KEY_VARIABLE), chosen.seconds, chosen.attempts)
-        self._dialect = Dialect(
-            model, chosen.chat, chosen.system, chosen.send_seed, chosen.max_tokens_field, chosen.extra
-        )
+        requests, key = RateLimit(chosen.requests_per_minute), os.environ.get(KEY_VARIABLE)
+        self._endpoint = Endpoint(chosen.base_url, key, chosen.seconds, chosen.attempts, requests)
         self._longest = chosen.samples_per_request
-        self._counts_tokens = not chosen.chat
+        self._tokens = RateLimit(chosen.tokens_per_minute)
+        self._counts_tokens = True
         self._closed = False
         self._open: weakref.WeakSet[Gathering] = weakref.WeakSet()
         served = _served(self._endpoint, model)
         self.identity = _identity(self._endpoint, model, chosen.max_model_len or served.get("max_model_len") or 0)
+        vllm = self.identity.engine_version.startswith("vllm")
+        self._dialect = Dialect(
+            model, chosen.chat, chosen.system, chosen.send_seed, chosen.max_tokens_field, chosen.extra, vllm
+        )
         self._pool = ThreadPoolExecutor(chosen.concurrency, thread_name_prefix="endpoint")
 
-    def check(self, prompt: str, sampling: SamplingParameters) -> None:
+    def check(self, request: GenerationRequest) -> None:
         """Raise PromptTooLong where the endpoint can count tokens (vLLM's can); elsewhere it is known on submission."""
         limit = self.identity.max_model_len
-        if not limit or len(prompt.encode()) + _SPECIAL_TOKENS < limit:  # a token of text is a byte or more
+        if not limit or _most_tokens(self.prompt_text(request)) < limit:
             return
-        count = self._count(prompt)
+        count = self._count(request)
         if count is not None and count >= limit:
-            raise PromptTooLong(
-                f"the prompt has {count:,} tokens and the context of {self._dialect.model!r} holds {limit:,}, "
-                "its answer included; shorten the prompt"
-            )
+            raise PromptTooLong(too_long(count, limit))
+
+    def prompt_text(self, request: GenerationRequest) -> str:
+        """The prompt; of a chat its messages as JSON, as only the endpoint knows the template."""
+        if not self._dialect.chats(request):
+            return request.prompt
+        return json.dumps(self._dialect.messages(request), ensure_ascii=False)
 
     def submit(self, request: GenerationRequest) -> "Future[list[Generated]]":
         """Ask for the samples; the future ends in PromptTooLong or GenerationRefused where the endpoint says so."""
@@ -119,7 +130,7 @@ class OpenAIEngine:
 
     def _draw(self, request: GenerationRequest, seeds: tuple[int, ...], submitted: float) -> list[Generated]:
         """Samples of consecutive seeds: in one request where the server knows `n`, else what is missing one by one."""
-        self.check(request.prompt, request.sampling)
+        self.check(request)
         drawn: list[Generated] = []
         if len(seeds) <= self._longest:
             try:
@@ -136,24 +147,38 @@ class OpenAIEngine:
         return drawn
 
     def _ask(self, request: GenerationRequest, seeds: tuple[int, ...], submitted: float) -> list[Generated]:
+        closed = self._endpoint.closed
+        most = _most_tokens(self.prompt_text(request)) + len(seeds) * request.sampling.max_tokens
+        reserved = self._tokens.take(most, closed)
         try:
-            answer = self._endpoint.call(self._dialect.path, body(self._dialect, request, seeds))
+            answer = self._endpoint.call(self._dialect.path(request), body(self._dialect, request, seeds))
         except Refused as refusal:
-            raise explained(refusal, self._dialect.model, self._endpoint.base_url) from None
-        return samples(answer, seeds, time.monotonic() - submitted)
+            self._tokens.settle(reserved, 0)
+            model = request.adapter or self._dialect.model
+            raise explained(refusal, model, self._endpoint.base_url) from None
+        usage = answer.get("usage") or {}
+        self._tokens.settle(reserved, int(usage.get("total_tokens") or most))
+        return samples(answer, seeds, time.monotonic() - submitted, request.sampling.token_logprobs)
 
-    def _count(self, prompt: str) -> int | None:
+    def _count(self, request: GenerationRequest) -> int | None:
         """Tokens of a prompt by vLLM's own end point beside the API; None where there is none."""
         if not self._counts_tokens:
             return None
+        chat = self._dialect.chats(request)
+        asked = {"messages": self._dialect.messages(request)} if chat else {"prompt": request.prompt}
         try:
             answer = self._endpoint.call(
-                beside(self._endpoint.base_url, "/tokenize"), {"model": self._dialect.model, "prompt": prompt}
+                beside(self._endpoint.base_url, "/tokenize"), {"model": self._dialect.model, **asked}
             )
             return int(answer["count"])
         except (Refused, KeyError, TypeError, ValueError):
             self._counts_tokens = False
             return None
+
+
+def _most_tokens(prompt: str) -> int:
+    """No prompt has more: a token of text is a byte or more."""
+    return len(prompt.encode()) + _SPECIAL_TOKENS
 
 
 def _served(endpoint: Endpoint, model: str) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from workers.errors import EngineMisconfigured, GenerationRefused, ModelNotFound
 
 @dataclass(frozen=True)
 class Dialect:
-    """How one endpoint wants to be asked. `extra` is added to every body as it is."""
+    """How one endpoint wants to be asked. `extra` is added to every body as it is; `vllm` knows more than OpenAI's."""
 
     model: str
     chat: bool = False
@@ -22,18 +22,30 @@ class Dialect:
     send_seed: bool = True
     max_tokens_field: str = "max_tokens"
     extra: Mapping[str, Any] = field(default_factory=dict)
+    vllm: bool = False
 
-    @property
-    def path(self) -> str:
+    def chats(self, request: GenerationRequest) -> bool:
+        """Whether a request goes to the chat route."""
+        return self.chat or bool(request.messages)
+
+    def path(self, request: GenerationRequest) -> str:
         """Below the base address."""
-        return "/chat/completions" if self.chat else "/completions"
+        return "/chat/completions" if self.chats(request) else "/completions"
+
+    def messages(self, request: GenerationRequest) -> list[dict[str, str]]:
+        """The turns of a chat: those of the request, or its prompt as a user's."""
+        if request.messages:
+            return [{"role": one.role, "content": one.content} for one in request.messages]
+        system = [{"role": "system", "content": self.system}] if self.system else []
+        return [*system, {"role": "user", "content": request.prompt}]
 
 
 def body(dialect: Dialect, request: GenerationRequest, seeds: Sequence[int]) -> dict[str, Any]:
     """The body of one HTTP request for len(seeds) samples; only what differs from a server's own default is said."""
     sampling = request.sampling
     asked: dict[str, Any] = {
-        "model": dialect.model,
+        # A server that serves adapters lists each under its own name.
+        "model": request.adapter or dialect.model,
         "n": len(seeds),
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
@@ -45,17 +57,20 @@ def body(dialect: Dialect, request: GenerationRequest, seeds: Sequence[int]) -> 
         asked["top_k"] = sampling.top_k
     if sampling.stop:
         asked["stop"] = list(sampling.stop)
-    if sampling.logprobs:
-        asked["logprobs"] = True if dialect.chat else 0
-    if dialect.chat:
-        system = [{"role": "system", "content": dialect.system}] if dialect.system else []
-        asked["messages"] = [*system, {"role": "user", "content": request.prompt}]
+    if sampling.logprobs or sampling.token_logprobs:
+        asked["logprobs"] = True if dialect.chats(request) else 0
+    if sampling.token_logprobs and dialect.vllm:
+        asked["return_tokens_as_token_ids"] = True
+    if dialect.chats(request):
+        asked["messages"] = dialect.messages(request)
     else:
         asked["prompt"] = request.prompt
     return asked | dict(dialect.extra)
 
 
-def samples(answer: Mapping[str, Any], seeds: Sequence[int], seconds: float) -> list[Generated]:
+def samples(
+    answer: Mapping[str, Any], seeds: Sequence[int], seconds: float, token_logprobs: bool = False
+) -> list[Generated]:
     """The samples of one answer, at most one a seed, in the order of the choices' indices.
 
     The prompt is processed and billed once a request, so every sample but the first has all its prompt tokens cached.
@@ -63,7 +78,7 @@ def samples(answer: Mapping[str, Any], seeds: Sequence[int], seconds: float) -> 
     choices = sorted(answer.get("choices") or (), key=lambda choice: choice.get("index", 0))[: len(seeds)]
     usage = answer.get("usage") or {}
     prompt = int(usage.get("prompt_tokens") or 0)
-    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
+    cached, written = _cache(usage)
     reasoning = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens")
     logprobs = [_token_logprobs(choice) for choice in choices]
     texts = [_text(choice) for choice in choices]
@@ -75,6 +90,8 @@ def samples(answer: Mapping[str, Any], seeds: Sequence[int], seconds: float) -> 
             text=storable(texts[i]),
             prompt_tokens=prompt,
             cached_prompt_tokens=cached if i == 0 else prompt,
+            cache_write_tokens=written if i == 0 or written is None else 0,
+            request_samples=len(choices),
             completion_tokens=counts[i],
             reasoning_tokens=thought[i],
             cumulative_logprob=sum(known) if (known := logprobs[i]) is not None else None,
@@ -84,9 +101,26 @@ def samples(answer: Mapping[str, Any], seeds: Sequence[int], seconds: float) -> 
             decode_seconds=None,
             seconds=seconds,
             **_ending(choice),
+            **(_tokens(choice) if token_logprobs else {}),
         )
         for i, choice in enumerate(choices)
     ]
+
+
+def _cache(usage: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    """Prompt tokens read from and written to the server's cache, by the names that servers give them."""
+    details = usage.get("prompt_tokens_details") or {}
+    cached = _first(details.get("cached_tokens"), usage.get("prompt_cache_hit_tokens"))
+    written = _first(
+        details.get("cache_write_tokens"),
+        details.get("cache_creation_tokens"),
+        usage.get("cache_creation_input_tokens"),
+    )
+    return cached, written
+
+
+def _first(*counts: Any) -> int | None:
+    return next((int(count) for count in counts if count is not None), None)
 
 
 def shared_out(total: int, weights: Sequence[int]) -> list[int]:
@@ -116,6 +150,22 @@ def _token_logprobs(choice: Mapping[str, Any]) -> list[float] | None:
     if logprobs.get("token_logprobs") is not None:
         return [float(value) for value in logprobs["token_logprobs"] if value is not None]
     return None
+
+
+def _tokens(choice: Mapping[str, Any]) -> dict[str, Any]:
+    """Tokens with their log-probabilities; an id that the server does not tell is -1."""
+    told = _token_logprobs(choice)
+    if told is None:
+        return {}
+    logprobs = choice["logprobs"]
+    names = [one.get("token") for one in logprobs["content"]] if logprobs.get("content") else logprobs.get("tokens")
+    ids = tuple(_token_id(name) for name in names or [])
+    return {"token_ids": ids, "token_logprobs": tuple(told)} if len(ids) == len(told) else {}
+
+
+def _token_id(name: object) -> int:
+    head, _, number = str(name).partition("token_id:")
+    return int(number) if not head and number.isdigit() else -1
 
 
 def _ending(choice: Mapping[str, Any]) -> dict[str, Any]:

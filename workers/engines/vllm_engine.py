@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import importlib.metadata
 import os
+import time
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -11,23 +12,24 @@ from pathlib import Path
 from typing import Any
 
 from workers.engines import model_files
+from workers.engines.adapters import Adapter, engine_options, find_adapters, pick
 from workers.engines.door import (
     EngineIdentity,
     EngineLoad,
     Generated,
     GenerationRequest,
-    SamplingParameters,
     consecutive_slices,
 )
 from workers.engines.engine_thread import EngineThread, Part
 from workers.engines.process import ENGINES
 from workers.engines.prompts import Prompts
-from workers.engines.vllm_outputs import LoadGauge, generated, keep_only_times
+from workers.engines.vllm_outputs import LoadGauge, Times, generated
 from workers.engines.vllm_settings import (
     SMALLEST_CPU_STEP,
     cpu_defaults,
     gpu_defaults,
     installed_for_cpu,
+    loaded_settings,
     prepare_environment,
     reason,
     refuse_unknown,
@@ -42,7 +44,8 @@ class VllmEngine:
     """A model loaded into vLLM: continuous batching over every thread that submits."""
 
     def __init__(self, model: str, options: Mapping[str, Any] | None = None) -> None:
-        """Load a model folder or hub name; `options` are vLLM's engine arguments and `add_special_tokens`.
+        """Load a model folder or hub name; `options` are vLLM's engine arguments, `add_special_tokens`, and
+        `adapters`: {name: folder} of LoRA adapters that requests may name.
 
         Raises ModelNotFound, EngineNotInstalled, EngineMisconfigured, or EngineFailed when loading breaks.
         """
@@ -53,7 +56,9 @@ class VllmEngine:
             model_files.ask_hub(located)
         given = dict(options or {})
         add_special_tokens = bool(given.pop("add_special_tokens", True))
-        self._thread = EngineThread(lambda: self._open(located, cpu, given, add_special_tokens))
+        self._adapters = find_adapters(given.pop("adapters", {}))
+        wanted = {**engine_options(self._adapters), **given}
+        self._thread = EngineThread(lambda: self._open(located, cpu, wanted, add_special_tokens))
 
     def _open(self, model: str, cpu: bool, options: dict[str, Any], add_special_tokens: bool) -> "_Stepper":
         """Runs in the engine's thread: CUDA and torch keep state by thread."""
@@ -62,18 +67,26 @@ class VllmEngine:
             engine = _load(model, cpu, options)
             tokenizer = copy.deepcopy(engine.get_tokenizer())
             length = engine.model_config.max_model_len
-            self.identity = _identity(model, engine, tokenizer, length)
+            revisions = {name: one.revision for name, one in self._adapters.items()}
+            settings = loaded_settings(engine.vllm_config, options, revisions)
+            self.identity = _identity(model, engine, tokenizer, settings)
             self._gauge = LoadGauge(engine)
         self._prompts = Prompts(tokenizer, length, add_special_tokens)
-        return _Stepper(engine)
+        return _Stepper(engine, self._adapters)
 
-    def check(self, prompt: str, sampling: SamplingParameters) -> None:
+    def check(self, request: GenerationRequest) -> None:
         """Raise PromptTooLong, naming the counts, when no token fits after the prompt."""
-        self._prompts.tokens(prompt)
+        self._prompts.tokens(request.prompt, request.messages)
+
+    def prompt_text(self, request: GenerationRequest) -> str:
+        """The text that the model continues, its chat template applied."""
+        return self._prompts.text(request.prompt, request.messages)
 
     def submit(self, request: GenerationRequest) -> "Future[list[Generated]]":
         """Start generating. Raises PromptTooLong, or EngineFailed once the engine is closed or dead."""
-        return self._thread.submit(request, self._prompts.tokens(request.prompt))
+        if request.adapter is not None:
+            pick(self._adapters, request.adapter)
+        return self._thread.submit(request, self._prompts.tokens(request.prompt, request.messages))
 
     def alive(self, stall_seconds: float = 300.0) -> bool:
         """Whether the engine works; False too when it has work and made no step for `stall_seconds`."""
@@ -110,7 +123,6 @@ def _load(model: str, cpu: bool, options: dict[str, Any]) -> Any:
         raise ModelNotFound(f"vLLM cannot load {model!r}: {reason(error)}") from error
     except Exception as error:
         raise EngineFailed(f"vLLM broke while loading {model!r}: {reason(error)}") from error
-    keep_only_times(engine)
     return engine
 
 
@@ -123,7 +135,7 @@ def _tell_torch() -> None:
     torch._dynamo.config.disable = os.environ["TORCH_COMPILE_DISABLE"] == "1"
 
 
-def _identity(model: str, engine: Any, tokenizer: object, max_model_len: int) -> EngineIdentity:
+def _identity(model: str, engine: Any, tokenizer: object, settings: Mapping[str, Any]) -> EngineIdentity:
     from vllm.platforms import current_platform
 
     folder = Path(model)
@@ -135,15 +147,20 @@ def _identity(model: str, engine: Any, tokenizer: object, max_model_len: int) ->
         model_revision=model_files.revision(folder) if folder.is_dir() else str(commit or "unknown"),
         tokenizer_hash=model_files.tokenizer_hash(tokenizer),
         device=kind if kind == "cpu" else f"{kind}:{current_platform.get_device_name()}",
-        max_model_len=max_model_len,
+        max_model_len=engine.model_config.max_model_len,
+        chat_template_hash=model_files.chat_template_hash(tokenizer),
+        settings=settings,
     )
 
 
 class _Stepper:
     """vLLM's engine as the engine thread drives it."""
 
-    def __init__(self, engine: Any) -> None:
+    def __init__(self, engine: Any, adapters: Mapping[str, Adapter]) -> None:
+        parallel = engine.vllm_config.parallel_config
         self._engine = engine
+        self._adapters = adapters
+        self._times = Times(engine, parallel.tensor_parallel_size * parallel.pipeline_parallel_size)
         self._states: dict[str, tuple[Part, list[Any]]] = {}
 
     def parts(self, request: GenerationRequest) -> Iterable[tuple[int, ...]]:
@@ -156,12 +173,22 @@ class _Stepper:
         from vllm.inputs.engine import tokens_input
 
         try:
-            name = self._engine.add_request(part.id, tokens_input(list(part.tokens)), _sampling_params(part))
+            name = self._engine.add_request(
+                part.id, tokens_input(list(part.tokens)), _sampling_params(part), lora_request=self._lora(part)
+            )
         except (ValueError, TypeError, VLLMClientError) as error:
             raise GenerationRefused(f"vLLM refused the request: {reason(error)}") from error
         states = self._engine.output_processor.request_states
         names = [name] if len(part.seeds) == 1 else [f"{i}_{name}" for i in range(len(part.seeds))]
         self._states[part.id] = part, [states[child] for child in names]
+
+    def _lora(self, part: Part) -> Any:
+        if part.adapter is None:
+            return None
+        from vllm.lora.request import LoRARequest
+
+        adapter = pick(self._adapters, part.adapter)
+        return LoRARequest(adapter.name, adapter.number, str(adapter.folder))
 
     def busy(self) -> bool:
         """Whether vLLM has unfinished requests."""
@@ -169,7 +196,10 @@ class _Stepper:
 
     def step(self) -> Iterable[tuple[str, list[Generated]]]:
         """One step of vLLM; every output is a finished part, since only final ones are asked for."""
-        return [(output.request_id, self._samples(output)) for output in self._engine.step()]
+        started = time.perf_counter()
+        outputs = self._engine.step()
+        self._times.share_out(time.perf_counter() - started)
+        return [(output.request_id, self._samples(output)) for output in outputs]
 
     def abort(self, ids: Sequence[str]) -> None:
         """Take parts out of vLLM's batch."""
@@ -205,6 +235,6 @@ def _sampling_params(part: Part) -> Any:
         top_k=sampling.top_k,
         max_tokens=sampling.max_tokens,
         stop=list(sampling.stop),
-        logprobs=0 if sampling.logprobs else None,
+        logprobs=0 if sampling.logprobs or sampling.token_logprobs else None,
         output_kind=RequestOutputKind.FINAL_ONLY,
     )

@@ -6,11 +6,36 @@ from workers.engines.door import EngineLoad, Generated, storable
 from workers.engines.engine_thread import Part
 
 
-def keep_only_times(engine: Any) -> None:
-    """Keep each sample's own times of vLLM's statistics, and nothing of what it adds up for every token."""
-    engine.logger_manager = None
-    engine.output_processor._update_stats_from_output = note_times
-    engine.output_processor._update_stats_from_finished = lambda *_: None
+class Times:
+    """Keeps each sample's own times of vLLM's statistics, and nothing of what it adds up for every token.
+
+    The time of a step is divided equally over the samples that got a token in it; a step in which none did (a part of
+    a long prompt) counts with the next that has one. So the shares of all samples are the time of all steps.
+    """
+
+    def __init__(self, engine: Any, devices: int) -> None:
+        """Take the place of vLLM's statistics; `devices` work on every step."""
+        self._devices = devices
+        self._left = 0.0
+        self._here: list[Any] = []
+        engine.logger_manager = None
+        engine.output_processor._update_stats_from_output = self._note
+        engine.output_processor._update_stats_from_finished = lambda *_: None
+
+    def _note(self, state: Any, output: Any, timestamp: float, *_: Any) -> None:
+        note_times(state, output, timestamp)
+        self._here.append(state.stats)
+
+    def share_out(self, seconds: float) -> None:
+        """Divide the time of the step that just ended."""
+        self._left += seconds
+        if not self._here:
+            return
+        share = self._left * self._devices / len(self._here)
+        for times in self._here:
+            times.gpu_seconds = getattr(times, "gpu_seconds", 0.0) + share
+        self._here.clear()
+        self._left = 0.0
 
 
 class LoadGauge:
@@ -63,4 +88,15 @@ def generated(part: Part, seed: int, completion: Any, state: Any) -> Generated:
         prefill_seconds=times.first_token_ts - times.scheduled_ts,
         decode_seconds=times.last_token_ts - times.first_token_ts,
         seconds=times.last_token_ts - part.submitted,
+        gpu_seconds=getattr(times, "gpu_seconds", None),
+        **_tokens(part, completion),
     )
+
+
+def _tokens(part: Part, completion: Any) -> dict[str, Any]:
+    """The tokens and their log-probabilities, where they were asked for."""
+    if not part.sampling.token_logprobs or completion.logprobs is None:
+        return {}
+    ids = tuple(completion.token_ids)
+    pairs = zip(ids, completion.logprobs, strict=False)
+    return {"token_ids": ids, "token_logprobs": tuple(float(known[token].logprob) for token, known in pairs)}

@@ -78,6 +78,23 @@ def gpu_defaults() -> Mapping[str, Any]:
     return MappingProxyType(_QUIET | {"max_num_batched_tokens": 8192})
 
 
+#: Options that change neither samples nor the time they take beside what `loaded_settings` names by itself.
+_UNTOLD = frozenset({"use_tqdm_on_load", "disable_log_stats", "model"})
+
+
+def loaded_settings(config: Any, options: Mapping[str, Any], adapters: Mapping[str, str]) -> dict[str, Any]:
+    """How a model was loaded: kept with every sample it drew. `config` is vLLM's, `adapters` name -> revision."""
+    told: dict[str, Any] = {
+        "dtype": str(config.model_config.dtype).removeprefix("torch."),
+        "quantization": config.model_config.quantization,
+        "max_model_len": config.model_config.max_model_len,
+        "tensor_parallel_size": config.parallel_config.tensor_parallel_size,
+        "pipeline_parallel_size": config.parallel_config.pipeline_parallel_size,
+    }
+    told |= {name: value for name, value in options.items() if name not in _UNTOLD}
+    return told | ({"adapters": dict(adapters)} if adapters else {})
+
+
 _PYDANTIC_FRAME = re.compile(r"\d+ validation errors? for |For further information")
 
 #: A step without chunked prefill must hold a whole prompt.
