@@ -148,7 +148,7 @@ class Verification:
         if order.batch.tries < VERIFIER_TRIES:
             return _judged(verifier, order.problem, texts)
         # The last try: each completion alone, so that only what breaks the verifier is left undecided.
-        return [_judge_or_undecided(verifier, order.problem, text) for text in texts]
+        return [judge_or_undecided(verifier, order.problem, text) for text in texts]
 
     def close(self) -> None:
         """Close every verifier that was opened."""
@@ -164,7 +164,8 @@ def _judged(verifier: Verifier, problem: Problem, texts: Sequence[str]) -> list[
     return judgements
 
 
-def _judge_or_undecided(verifier: Verifier, problem: Problem, text: str) -> Judgement:
+def judge_or_undecided(verifier: Verifier, problem: Problem, text: str) -> Judgement:
+    """One completion's judgement; undecided, with the error, where it breaks the verifier. Raises what is final."""
     try:
         return _judged(verifier, problem, [text])[0]
     except Exception as error:

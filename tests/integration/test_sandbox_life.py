@@ -201,9 +201,9 @@ def test_the_override_is_stamped_on_every_verdict(monkeypatch: pytest.MonkeyPatc
 def test_a_wall_timeout_on_a_busy_machine_is_run_again_alone(monkeypatch: pytest.MonkeyPatch, tier: str) -> None:
     nap = "    import time\n    time.sleep(1.2)\n    return x * x\n"
     verifier = UnitTests(cpu_seconds=0.5, wall_seconds=0.8, tier=tier)
-    monkeypatch.setattr("workers.verifiers.unit_tests._machine_is_busy", lambda: False)
+    monkeypatch.setattr("workers.verifiers.in_sandbox.machine_is_busy", lambda: False)
     assert verifier.judge(PROBLEM, [nap])[0].reason is Reason.WALL_TIME
-    monkeypatch.setattr("workers.verifiers.unit_tests._machine_is_busy", lambda: True)
+    monkeypatch.setattr("workers.verifiers.in_sandbox.machine_is_busy", lambda: True)
     assert verifier.judge(PROBLEM, [nap])[0].outcome == "correct"
     verifier.close()
 

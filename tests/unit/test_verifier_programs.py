@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from workers.errors import VerifierBroken
+from workers.verifiers.in_sandbox import clean
 from workers.verifiers.programs import plan_of, program_of
 from workers.verifiers.protocol import Problem
-from workers.verifiers.unit_tests import clean
 
 PROMPT = 'import math\n\ndef half(x):\n    return x / 2\n\ndef f(x: int) -> int:\n    """ Square. """\n'
 HUMANEVAL = Problem("HumanEval/0", PROMPT, tests="def check(c):\n    assert c(2) == 4\n", entry_point="f")
@@ -25,6 +25,16 @@ def test_a_completion_continues_the_prompt() -> None:
 def test_a_fenced_function_replaces_the_prompts(fence: str) -> None:
     answer = f"Sure! Here it is:\n\n{fence}{WHOLE}```\nIt squares."
     assert program_of(HUMANEVAL, answer) == PROMPT[: PROMPT.index("def f")] + "\n" + WHOLE
+
+
+def test_a_whole_program_replaces_the_prompts_function() -> None:
+    before = PROMPT[: PROMPT.index("def f")] + "\n"
+    assert program_of(HUMANEVAL, WHOLE) == before + WHOLE
+    assert program_of(HUMANEVAL, "import os\n" + WHOLE) == before + "import os\n" + WHOLE
+    again = "    return x * x\n\n" + WHOLE
+    assert program_of(HUMANEVAL, again) == PROMPT + again
+    bare = Problem("p", "def f(x):\n", tests=HUMANEVAL.tests, entry_point="f")
+    compile(program_of(bare, WHOLE), "p", "exec")
 
 
 def test_the_block_with_the_function_is_chosen() -> None:

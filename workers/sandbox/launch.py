@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -169,10 +169,8 @@ def _await_ready(zygote: Zygote) -> None:
 
 
 def _settings(walls: Walls, limits: Limits, control: int, data: int, worker: int) -> dict[str, Any]:
-    fields = asdict(limits)
-    fields.pop("wall_seconds")
     return {
-        **fields,
+        "answer_bytes": limits.answer_bytes,
         "control": control,
         "data": data,
         "worker": worker,

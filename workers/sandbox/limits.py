@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +42,7 @@ class TestPlan:
     `prompt`: code that the tests may use besides (its functions and imports), "" for none. `tests`: Python source.
     `entry_point`: the function handed to the tests' `check`; None where the tests are bare assertions.
     `shared_process`: whether the tests must run inside the candidate's process (weak: they can be tampered with there).
+    `collect`: a global of the tests whose value, plain data, comes back in the report's detail where all tests pass.
     """
 
     __test__ = False
@@ -50,6 +51,19 @@ class TestPlan:
     entry_point: str | None = None
     prompt: str = ""
     shared_process: bool = False
+    collect: str | None = None
+
+
+@dataclass(frozen=True)
+class InputPlan:
+    """The inputs that whole programs are run on, in order, and who accepts what they print.
+
+    `accepts(at, output)`: None where the output on input `at` is right, else what is wrong with it. It runs in the
+    worker: expected outputs never enter the sandbox.
+    """
+
+    inputs: Sequence[str]
+    accepts: Callable[[int, bytes], Mapping[str, Any] | None]
 
 
 @dataclass(frozen=True)

@@ -7,27 +7,25 @@ import os
 import select
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from workers.errors import VerifierBroken
-from workers.sandbox.inside import frames, judging
+from workers.sandbox.input_trial import InputTrial
+from workers.sandbox.inside import frames, replies
 from workers.sandbox.inside import zygote as protocol
 from workers.sandbox.launch import LaunchFailed, Walls, Zygote, launch
-from workers.sandbox.limits import Limits, Report, TestPlan
+from workers.sandbox.limits import InputPlan, Limits, Report, TestPlan
 
 #: Programs judged from one batch root before it is replaced.
 LARGEST_BATCH = 64
-_REPORT_LIMIT = 1 << 20
+_REPORT_LIMIT = 128 << 20
 _SLACK_SECONDS = 15.0
 
 
 class _ZygoteLost(Exception):
-    """The zygote or a batch's trusted processes died or hung; `done` reports had come before."""
-
-    def __init__(self, done: list[Report], why: str) -> None:
-        super().__init__(why)
-        self.done = done
+    """The zygote or a batch's trusted processes died or hung."""
 
 
 class Sandbox:
@@ -56,23 +54,39 @@ class Sandbox:
         with self._lock:
             zygote = self._zygote
             if zygote is not None and zygote.batch_open and self._owner == os.getpid():
-                self._send(zygote, self._request(TestPlan(""), [], self.limits.wall) | {"last": True})
+                self._send(zygote, self._request(TestPlan(""), [], self.limits) | {"last": True})
                 self._collect(zygote, [], self.limits.wall)
         return self._spent + (self._zygote.cpu_seconds if self._zygote is not None else 0.0)
 
-    def run(self, plan: TestPlan, programs: Sequence[str]) -> list[Report]:
-        """One report a program, in order. Raises VerifierBroken where the tests do not run or no zygote will live."""
+    def run(self, plan: TestPlan, programs: Sequence[str], limits: Limits | None = None) -> list[Report]:
+        """One report a program, in order. Raises VerifierBroken where the tests do not run or no zygote will live.
+
+        `limits` replaces the sandbox's own for this call.
+        """
         with self._lock:
             reports: list[Report] = []
             while len(reports) < len(programs):
                 rest = programs[len(reports) : len(reports) + LARGEST_BATCH]
-                reports += self._run_stubbornly(plan, rest)
+                reports += self._run_stubbornly(plan, rest, limits or self.limits)
             return reports
 
-    def run_alone(self, plan: TestPlan, program: str, wall_seconds: float) -> Report:
-        """Judge one program with a wall limit of its own."""
+    def run_inputs(self, plan: InputPlan, programs: Sequence[str], limits: Limits | None = None) -> list[Report]:
+        """Run whole programs on the plan's inputs, each until its first failure; one report a program, in order.
+
+        Raises VerifierBroken where no zygote will live.
+        """
         with self._lock:
-            return self._run_stubbornly(plan, [program], wall_seconds)[0]
+            trial = InputTrial(plan, programs)
+            while not trial.done:
+                try:
+                    self._run_trial(trial, plan, limits or self.limits)
+                except _ZygoteLost as lost:
+                    self.close()
+                    trial.losses += 1
+                    if trial.losses > 1:
+                        self._check_alive(str(lost))
+                        trial.give_up(str(lost))
+            return trial.reports
 
     def close(self) -> None:
         """End every process of the sandbox. The sandbox starts again when it is used again."""
@@ -81,15 +95,17 @@ class Sandbox:
             self._zygote.kill()
         self._zygote = None
 
-    def _run_stubbornly(self, plan: TestPlan, programs: Sequence[str], wall: float | None = None) -> list[Report]:
+    def _run_stubbornly(self, plan: TestPlan, programs: Sequence[str], limits: Limits) -> list[Report]:
         """At least one report: a lost zygote is replaced once; a program that loses two in a row is left undecided."""
         for attempt in range(2):
+            done: list[Report] = []
             try:
-                return self._run_batch(plan, programs, wall)
+                self._run_batch(plan, programs, limits, done)
+                return done
             except _ZygoteLost as lost:
                 self.close()
-                if lost.done:
-                    return lost.done
+                if done:
+                    return done
                 programs, why = programs[:1], str(lost)
                 if attempt:
                     self._check_alive(why)
@@ -98,29 +114,39 @@ class Sandbox:
 
     def _check_alive(self, why: str) -> None:
         """Raise VerifierBroken unless a harmless program still gets its verdict: then the program is to blame."""
+        control: list[Report] = []
         try:
-            control = self._run_batch(TestPlan("assert f(2) == 4"), ["def f(x):\n    return x + x\n"], None)
+            self._run_batch(TestPlan("assert f(2) == 4"), ["def f(x):\n    return x + x\n"], self.limits, control)
         except _ZygoteLost as lost:
             raise VerifierBroken(f"the {self.tier} sandbox does not stay alive: {why}; then {lost}") from None
         if control[0].outcome != "correct":
             raise VerifierBroken(f"the {self.tier} sandbox fails a harmless program: {control[0].detail}")
 
-    def _run_batch(self, plan: TestPlan, programs: Sequence[str], wall: float | None) -> list[Report]:
+    def _run_batch(self, plan: TestPlan, programs: Sequence[str], limits: Limits, done: list[Report]) -> None:
+        with self._speaking() as zygote:
+            self._send(zygote, self._request(plan, programs, limits))
+            self._collect(zygote, done, limits.wall)
+
+    def _run_trial(self, trial: InputTrial, plan: InputPlan, limits: Limits) -> None:
+        with self._speaking() as zygote:
+            request = {"inputs": list(plan.inputs), "programs": list(trial.rest), "first": trial.at}
+            self._send(zygote, request | _held_to(limits))
+            self._direct(zygote, trial, limits.wall)
+
+    @contextmanager
+    def _speaking(self) -> Iterator[Zygote]:
+        """A running zygote; what goes wrong while speaking with it is a loss of it."""
         zygote = self._started()
-        wall = self.limits.wall if wall is None else wall
-        done: list[Report] = []
         try:
-            self._send(zygote, self._request(plan, programs, wall))
-            self._collect(zygote, done, wall)
+            yield zygote
         except (OSError, EOFError, frames.FrameTooLong) as error:
-            raise _ZygoteLost(done, f"{type(error).__name__} {error}".strip()) from None
+            raise _ZygoteLost(f"{type(error).__name__} {error}".strip()) from None
         except VerifierBroken:
             raise
         except BaseException:
             # Interrupted in the middle: what still comes would be taken for the next batch's reports.
             self.close()
             raise
-        return done
 
     def _send(self, zygote: Zygote, request: dict[str, Any]) -> None:
         if not zygote.batch_open:
@@ -133,14 +159,27 @@ class Sandbox:
         reader = _TimedReader(zygote)
         while True:
             tag, body = reader.read(5 * wall + _SLACK_SECONDS)
-            if tag == judging.REPORT:
+            if tag == replies.REPORT:
                 done.append(Report(**json.loads(body)))
                 continue
-            if tag == judging.LAST:
+            if tag == replies.LAST:
                 self._await_done(zygote)
-            if tag == judging.BROKEN:
+            if tag == replies.BROKEN:
                 raise VerifierBroken(json.loads(body))
             return
+
+    def _direct(self, zygote: Zygote, trial: InputTrial, wall: float) -> None:
+        reader = _TimedReader(zygote)
+        while True:
+            tag, body = reader.read(5 * wall + _SLACK_SECONDS)
+            if tag != replies.RAN:
+                if tag == replies.LAST:
+                    self._await_done(zygote)
+                return
+            (length,) = replies.RAN_HEAD.unpack_from(body)
+            start = replies.RAN_HEAD.size + length
+            answer = trial.take(json.loads(body[replies.RAN_HEAD.size : start]), body[start:])
+            zygote.data.sendall(frames.pack(answer, b""))
 
     def _await_done(self, zygote: Zygote) -> None:
         zygote.control.settimeout(_SLACK_SECONDS)
@@ -161,19 +200,26 @@ class Sandbox:
                 raise VerifierBroken(f"the {self.tier} sandbox does not start: {error}") from None
         return self._zygote
 
-    def _request(self, plan: TestPlan, programs: Sequence[str], wall: float) -> dict[str, Any]:
+    def _request(self, plan: TestPlan, programs: Sequence[str], limits: Limits) -> dict[str, Any]:
         return {
             "prompt": plan.prompt,
             "tests": plan.tests,
             "entry_point": plan.entry_point,
             "shared_process": plan.shared_process,
+            "collect": plan.collect,
             "programs": list(programs),
-            "cpu_seconds": self.limits.cpu_seconds,
-            "wall_seconds": wall,
-            "memory_bytes": self.limits.memory_bytes,
-            "output_bytes": self.limits.output_bytes,
-            "answer_bytes": self.limits.answer_bytes,
+            **_held_to(limits),
         }
+
+
+def _held_to(limits: Limits) -> dict[str, Any]:
+    return {
+        "cpu_seconds": limits.cpu_seconds,
+        "wall_seconds": limits.wall,
+        "memory_bytes": limits.memory_bytes,
+        "output_bytes": limits.output_bytes,
+        "answer_bytes": limits.answer_bytes,
+    }
 
 
 class _TimedReader:

@@ -22,13 +22,15 @@ from workers.sandbox.launch import Walls
 from workers.sandbox.limits import Limits, TestPlan
 from workers.sandbox.sandbox import Sandbox
 
-UNSAFE_VARIABLE, UNSAFE_VALUE = "PASSATK_UNSAFE_SANDBOX", "i-accept"
+#: With UNSAFE_VALUE programs run without a sandbox where none holds, with FORCED_VALUE in any case.
+UNSAFE_VARIABLE, UNSAFE_VALUE, FORCED_VALUE = "PASSATK_UNSAFE_SANDBOX", "i-accept", "no-sandbox"
 TIERS = ("bwrap", "flat")
 _HELP = (
     "install bubblewrap (apt install bubblewrap) and allow unprivileged user namespaces, or use a kernel with "
-    f"Landlock (5.13 or later); {UNSAFE_VARIABLE}={UNSAFE_VALUE} runs programs without a sandbox, at your own risk"
+    "Landlock (5.13 or later); --unsafe-no-sandbox runs programs without a sandbox, at your own risk"
 )
 
+_NO_WALLS = Walls("none", landlock=False, seccomp=False)
 _PLAN = TestPlan("def check(f):\n    assert f() == 'held'\n", "attempt")
 _CONTROL = "import math, collections\ndef attempt():\n    return 'held' if math.isqrt(49) == 7 else 'broken'\n"
 
@@ -68,6 +70,9 @@ def open_sandbox(limits: Limits, tier: str | None = None) -> Sandbox:
     """
     if platform.system() != "Linux":
         raise SandboxUnavailable("programs are judged on Linux only: the sandbox needs its namespaces or Landlock")
+    accepted = os.environ.get(UNSAFE_VARIABLE)
+    if tier in (None, "none") and accepted == FORCED_VALUE:
+        return Sandbox(_NO_WALLS, limits)
     faults = []
     for walls in _ladder(tier):
         sandbox = Sandbox(walls, limits)
@@ -76,8 +81,8 @@ def open_sandbox(limits: Limits, tier: str | None = None) -> Sandbox:
             return sandbox
         sandbox.close()
         faults.append(f"{probe.tier}: {probe.fault}")
-    if tier in (None, "none") and os.environ.get(UNSAFE_VARIABLE) == UNSAFE_VALUE:
-        return Sandbox(Walls("none", landlock=False, seccomp=False), limits)
+    if tier in (None, "none") and accepted == UNSAFE_VALUE:
+        return Sandbox(_NO_WALLS, limits)
     raise SandboxUnavailable(f"no sandbox holds on this machine ({'; '.join(faults) or 'none tried'}): {_HELP}")
 
 

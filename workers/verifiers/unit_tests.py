@@ -1,25 +1,22 @@
-"""Unit tests of Python programs in the process sandbox."""
+"""Unit tests of Python functions in the process sandbox: HumanEval, HumanEval+, MBPP, MBPP+ and EvalPlus' inputs."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
-from workers.environment import sandbox_environment
+from workers.errors import VerifierBroken
 from workers.sandbox.limits import Limits, Report, TestPlan
-from workers.sandbox.sandbox import Sandbox
-from workers.sandbox.tiers import open_sandbox
-from workers.verifiers.programs import plan_of, program_of
-from workers.verifiers.protocol import Environment, Judgement, Outcome, Problem, Reason
+from workers.verifiers.in_sandbox import InSandbox
+from workers.verifiers.input_tests import collected, collecting_plan, comparing_plan, evalplus_inputs
+from workers.verifiers.programs import plan_of, program_of, reference_of
+from workers.verifiers.protocol import Judgement, Outcome, Problem, Reason
 
-#: Above this share of the machine's cores in the load average, a wall-clock timeout may be the machine's fault.
-_BUSY = 0.75
-_LONGEST_TEXT = 4096
+#: Problems whose reference values are remembered: they are worked off one after the other.
+_REMEMBERED = 8
 
 
-class UnitTests:
+class UnitTests(InSandbox):
     """Verifier `unit-tests`: correct when every test of the problem passes within the limits.
 
     The sandbox is probed and started at the first judgement, in the process that judges. Raises SandboxUnavailable
@@ -27,7 +24,7 @@ class UnitTests:
     """
 
     name = "unit-tests"
-    version = "1"
+    version = "2"
     expensive = True
 
     def __init__(
@@ -37,82 +34,65 @@ class UnitTests:
         memory_bytes: int = Limits.memory_bytes,
         output_bytes: int = Limits.output_bytes,
         tier: str | None = None,
+        limit_factor: float | None = None,
     ) -> None:
-        self.limits = Limits(cpu_seconds, wall_seconds, memory_bytes, output_bytes)
-        self._tier = tier
-        self._sandbox: Sandbox | None = None
-
-    @property
-    def sandbox(self) -> Sandbox:
-        """The sandbox in use, opened on first use. Raises SandboxUnavailable."""
-        if self._sandbox is None:
-            self._sandbox = open_sandbox(self.limits, self._tier)
-        return self._sandbox
+        super().__init__(Limits(cpu_seconds, wall_seconds, memory_bytes, output_bytes), tier, limit_factor)
+        self._plans: dict[str, TestPlan] = {}
 
     def judge(self, problem: Problem, completions: Sequence[str]) -> list[Judgement]:
         """One judgement a completion, in order; identical programs run once. Raises VerifierBroken."""
-        plan = plan_of(problem)
+        plan = self._plan(problem)
+        limits = self._limits(problem, plan)
         programs = [program_of(problem, completion) for completion in completions]
-        distinct = list(dict.fromkeys(programs))
-        reports = dict(zip(distinct, self.sandbox.run(plan, distinct), strict=True))
+        wanted = [program for program in programs if program.strip()]
+        reports = self._reports(wanted, limits, lambda some, held: self.sandbox.run(plan, some, held))
         if any(report.detail.get("opaque_result") for report in reports.values()) and self._must_share(problem, plan):
-            plan = replace(plan, shared_process=True)
-            reports = dict(zip(distinct, self.sandbox.run(plan, distinct), strict=True))
-        for program, report in reports.items():
-            if report.reason == Reason.WALL_TIME and _machine_is_busy():
-                reports[program] = self._again_alone(plan, program)
-        judgements = {program: self._judgement(report) for program, report in reports.items()}
-        return [judgements[program] for program in programs]
+            beside = replace(plan, shared_process=True)
+            reports = self._reports(wanted, limits, lambda some, held: self.sandbox.run(beside, some, held))
+        judgements = {program: self._judgement(report, limits) for program, report in reports.items()}
+        return [judgements.get(program) or Judgement(Outcome.INCORRECT, Reason.NO_ANSWER) for program in programs]
 
-    def environment(self) -> Environment:
-        """The tier of the sandbox in use, and what runs in it."""
-        return sandbox_environment(self.sandbox)
+    def _limits(self, problem: Problem, plan: TestPlan) -> Limits:
+        limit = problem.metadata.get("time_limit")
+        limits = replace(self.limits, cpu_seconds=float(limit)) if isinstance(limit, (int, float)) else self.limits
+        return self._scaled(problem, limits, lambda wide: self._reference_time(problem, plan, wide))
 
-    def close(self) -> None:
-        """End every process of the sandbox."""
-        if self._sandbox is not None:
-            self._sandbox.close()
+    def _reference_time(self, problem: Problem, plan: TestPlan, limits: Limits) -> float | None:
+        report = self._run_reference(problem, plan, limits)
+        return report.cpu_seconds if report is not None and report.outcome == Outcome.CORRECT else None
+
+    def _run_reference(self, problem: Problem, plan: TestPlan, limits: Limits | None = None) -> Report | None:
+        reference = reference_of(problem)
+        if reference is None:
+            return None
+        return self.sandbox.run(plan, [program_of(problem, reference)], limits)[0]
+
+    def _plan(self, problem: Problem) -> TestPlan:
+        """The problem's tests; where they are inputs alone, the reference's values on them, taken once."""
+        inputs = evalplus_inputs(problem)
+        if inputs is None or not problem.entry_point:
+            return plan_of(problem)
+        key = f"{problem.key}\0{hash(str(inputs))}"
+        if key not in self._plans:
+            while len(self._plans) >= _REMEMBERED:
+                self._plans.pop(next(iter(self._plans)))
+            self._plans[key] = self._plan_of_inputs(problem, inputs)
+        return self._plans[key]
+
+    def _plan_of_inputs(self, problem: Problem, inputs: list[list[object]]) -> TestPlan:
+        wide = replace(self.limits, cpu_seconds=10 * self.limits.cpu_seconds, wall_seconds=None)
+        report = self._run_reference(problem, collecting_plan(inputs, problem.entry_point or ""), wide)
+        if report is None or report.outcome != Outcome.CORRECT:
+            why = "it has none" if report is None else f"{report.reason} {dict(report.detail)}"
+            raise VerifierBroken(f"problem {problem.key} needs its reference solution's values: {why}"[:500])
+        return comparing_plan(problem, inputs, collected(report.detail))
 
     def _must_share(self, problem: Problem, plan: TestPlan) -> bool:
         """Whether the problem's own reference solution passes only beside its tests: no candidate decides that."""
-        reference = problem.metadata.get("canonical_solution", problem.reference_answer)
-        if plan.shared_process or not isinstance(reference, str):
+        if plan.shared_process:
             return False
-        program = program_of(problem, reference)
-        apart, beside = (
-            self.sandbox.run(replace(plan, shared_process=shared), [program])[0] for shared in (False, True)
-        )
+        apart = self._run_reference(problem, plan)
+        beside = self._run_reference(problem, replace(plan, shared_process=True))
+        if apart is None or beside is None:
+            return False
         return apart.outcome != Outcome.CORRECT and beside.outcome == Outcome.CORRECT
-
-    def _again_alone(self, plan: TestPlan, program: str) -> Report:
-        """A wall-clock timeout on a busy machine does not count before a second one, with twice the time."""
-        return self.sandbox.run_alone(plan, program, 2 * self.limits.wall)
-
-    def _judgement(self, report: Report) -> Judgement:
-        detail: dict[str, Any] = {"sandbox": self.sandbox.tier, "integrity": report.integrity}
-        if report.outcome != Outcome.CORRECT:
-            detail |= dict(report.detail)
-            detail |= {"wall_seconds": round(report.wall_seconds, 3), "limits": self.limits.as_detail()}
-        return Judgement(
-            Outcome(report.outcome),
-            None if report.reason is None else Reason(report.reason),
-            seconds=report.cpu_seconds,
-            detail=clean(detail),
-            weak=report.integrity == "weak",
-        )
-
-
-def clean(value: Any) -> Any:
-    """The same detail, fit for a database: no NUL, no lone surrogates, texts of bounded length."""
-    if isinstance(value, str):
-        text = value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
-        return text if len(text) <= _LONGEST_TEXT else "... " + text[4 - _LONGEST_TEXT :]
-    if isinstance(value, Mapping):
-        return {str(key): clean(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [clean(item) for item in value]
-    return value
-
-
-def _machine_is_busy() -> bool:
-    return os.getloadavg()[0] > _BUSY * (os.cpu_count() or 1)

@@ -21,6 +21,7 @@ VALUE, VALUE_AND_ARGUMENTS, RAISED, OPAQUE, NO_SYNTAX = 11, 12, 13, 14, 15
 
 CHANNEL = 3
 _LONGEST_TEXT = 4000
+COMPILE_ERRORS = (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError)
 _MUTABLE = (list, dict, set, bytearray)
 
 
@@ -43,19 +44,20 @@ def _answer(names: dict[str, Any], tag: int, body: bytes) -> tuple[int, bytes]:
             return _call(names, body)
         return _load(names, body) if tag == LOAD else _test_here(names, body)
     except BaseException as error:
-        return RAISED, _describe(error)
+        return RAISED, describe(error)
 
 
 def _load(names: dict[str, Any], body: bytes) -> tuple[int, bytes]:
     try:
-        code = _compiled(body.decode("utf-8", "surrogatepass"))
-    except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
-        return NO_SYNTAX, _describe(error)
+        code = compiled(body.decode("utf-8", "surrogatepass"))
+    except COMPILE_ERRORS as error:
+        return NO_SYNTAX, describe(error)
     exec(code, names)
     return VALUE, encode(None)
 
 
-def _compiled(source: str) -> CodeType:
+def compiled(source: str) -> CodeType:
+    """The program's code. Raises one of COMPILE_ERRORS."""
     return compile(source, "<program>", "exec", dont_inherit=True)
 
 
@@ -92,7 +94,7 @@ def _test_here(names: dict[str, Any], body: bytes) -> tuple[int, bytes]:
     return VALUE, encode(None)
 
 
-def _describe(error: BaseException) -> bytes:
+def describe(error: BaseException) -> bytes:
     """(names of the error's class and its bases, message, where it happened, error number) as plain data."""
     try:
         sys.stdout.flush()
@@ -102,18 +104,19 @@ def _describe(error: BaseException) -> bytes:
     kinds = [kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins"]
     number = error.errno if isinstance(error, OSError) else None
     return encode(
-        ([type(error).__name__[:80], *kinds], _text(error), _where(error.__traceback__), number, _in_tests(error))
+        ([type(error).__name__[:80], *kinds], text_of(error), where(error.__traceback__), number, _in_tests(error))
     )
 
 
-def _text(error: BaseException) -> str:
+def text_of(error: object) -> str:
+    """The text of an exception or of anything else, whatever its class does."""
     try:
         return str(error)[:_LONGEST_TEXT]
     except BaseException:
         return ""
 
 
-def _where(traceback: TracebackType | None) -> str:
+def where(traceback: TracebackType | None) -> str:
     """The traceback's last lines without source text: nothing is read from files for it."""
     lines = []
     while traceback is not None:

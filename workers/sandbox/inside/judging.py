@@ -7,6 +7,7 @@ outcome, reason (names of the glossary), cpu_seconds, wall_seconds, integrity ("
 from __future__ import annotations
 
 import _socket
+import base64
 import json
 import os
 import random
@@ -14,17 +15,18 @@ import signal
 from types import FrameType
 from typing import Any
 
-from workers.sandbox.inside import candidate, kernel
+from workers.sandbox.inside import candidate, input_runs, kernel
 from workers.sandbox.inside.accounts import NeedsSharedProcess, Stopped
+from workers.sandbox.inside.batch_root import SpawnLimits
 from workers.sandbox.inside.frames import Reader, send
+from workers.sandbox.inside.plain_data import encode
+from workers.sandbox.inside.replies import BROKEN, END, LAST, REPORT, SCRATCH
 from workers.sandbox.inside.session import Session
 from workers.sandbox.inside.trusted_tests import Request, Tests
 from workers.sandbox.inside.weighing import Finding, failed, found_there, reason_of, told_of, weigh
 
-REPORT, END, BROKEN, LAST = 1, 2, 3, 4
 _REQUEST_LIMIT = 1 << 30
 _FAR = 5.0
-_SHARED_SCRATCH = "/tmp"
 
 
 class TestsTookTooLong(BaseException):
@@ -37,8 +39,12 @@ def serve(data: int, orders: _socket.socket, has_scratch: bool, left: int) -> bo
     It ends early after `left` programs, or where a program used its scratch, and then says LAST: the batch root ends
     too, for the next program must not find what this one left. Returns whether the batch root may serve another.
     """
-    _, body = Reader(data, _REQUEST_LIMIT).read()
-    request = Request(**json.loads(body))
+    reader = Reader(data, _REQUEST_LIMIT)
+    _, body = reader.read()
+    asked = json.loads(body)
+    if "inputs" in asked:
+        return input_runs.serve(reader, data, orders, input_runs.InputRequest(**asked), has_scratch, left)
+    request = Request(**asked)
     signal.signal(signal.SIGALRM, _on_alarm)
     try:
         tests = Tests(request)
@@ -48,7 +54,7 @@ def serve(data: int, orders: _socket.socket, has_scratch: bool, left: int) -> bo
     for program in request.programs[:left]:
         report = judge(orders, tests, request, program)
         send(data, REPORT, json.dumps(report).encode())
-        if has_scratch and os.listdir(_SHARED_SCRATCH):
+        if has_scratch and os.listdir(SCRATCH):
             left = 0
             break
     stay = len(request.programs) < left and not request.last
@@ -72,7 +78,8 @@ def judge(orders: _socket.socket, tests: Tests, request: Request, program: str) 
 
 
 def _judge_once(orders: _socket.socket, tests: Tests, request: Request, program: str, shared: bool) -> dict[str, Any]:
-    session = Session(orders, request.cpu_seconds, request.wall_seconds, request.answer_bytes)
+    limits = SpawnLimits(request.cpu_seconds, request.memory_bytes, request.output_bytes)
+    session = Session(orders, limits, request.wall_seconds, request.answer_bytes)
     random.seed(0)
     session.start()
     try:
@@ -106,8 +113,11 @@ def _find(session: Session, tests: Tests, request: Request, program: str, shared
         if shared:
             raised = session.test_there(request.prompt, request.tests, request.entry_point)
             return Finding("correct") if raised is None else found_there(raised)
-        tests.run(session)
-        return Finding("correct")
+        names = tests.run(session)
+        if request.collect is None:
+            return Finding("correct")
+        collected = base64.b64encode(encode(names[request.collect])).decode("ascii")
+        return Finding("correct", detail={"collected": collected})
     except Stopped:
         return Finding("incorrect", "exception")
     except TestsTookTooLong:

@@ -7,23 +7,18 @@ import array
 import os
 import pickle
 import struct
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from workers.sandbox.inside import batch_root, candidate, kernel
+from workers.sandbox.inside import batch_root, candidate
 from workers.sandbox.inside.accounts import Ended, NeedsSharedProcess, Opaque, OtherError, Raised, Stopped
+from workers.sandbox.inside.clocks import Clocks
 from workers.sandbox.inside.frames import FrameTooLong, Reader, send
 from workers.sandbox.inside.plain_data import NotPlain, decode
 
 _TIMEVAL = struct.Struct("ll")
 _TAIL = 4096
-#: A program that still computes at its wall limit may go on to this many times the limit: CPU time decides.
-_PATIENCE = 4
-_STARVED_SHARE = 0.03
-#: How far apart, as a share of the wall limit, its CPU time is noted for that.
-_WINDOW = 0.2
 _BUILTINS: Mapping[str, Any] = __builtins__ if isinstance(__builtins__, dict) else vars(__builtins__)
 
 
@@ -32,7 +27,7 @@ class Session:
     """One candidate, from its start to its reaping. Every call may raise Stopped."""
 
     orders: _socket.socket
-    cpu_seconds: float
+    limits: batch_root.SpawnLimits
     wall_seconds: float
     answer_bytes: int
     stopped: str | None = None
@@ -42,24 +37,22 @@ class Session:
 
     def start(self) -> None:
         """Have the batch root fork a candidate and take over its channel and its output."""
-        space = _socket.CMSG_SPACE(8)
-        self.orders.sendall(batch_root.SPAWN)
-        data, ancillary, _, _ = self.orders.recvmsg(batch_root.SPAWNED.size, space)
+        self.orders.sendall(batch_root.SPAWN + batch_root.LIMITS.pack(*self.limits))
+        self._take_over()
+
+    def _take_over(self) -> None:
+        data, ancillary, _, _ = self.orders.recvmsg(batch_root.SPAWNED.size, _socket.CMSG_SPACE(12))
         if len(data) != batch_root.SPAWNED.size or not ancillary:
             raise RuntimeError("the batch root is gone")
         descriptors = array.array("i")
-        descriptors.frombytes(ancillary[0][2][:8])
+        descriptors.frombytes(ancillary[0][2])
         self._pid = batch_root.SPAWNED.unpack(data)[0]
-        self._channel, self._output = (
-            _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, descriptors[0]),
-            descriptors[1],
-        )
-        self._descriptor = descriptors[0]
-        self._reader = Reader(descriptors[0], self.answer_bytes)
-        self._clock = kernel.process_clock(self._pid)
-        self._begun = time.monotonic()
-        self._before = self._seen = 0.0, 0.0
-        self._wake_after(self.cpu_seconds)
+        self._descriptor, self._output = descriptors[:2]
+        self._errors = descriptors[2] if len(descriptors) > 2 else None
+        self._channel = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, self._descriptor)
+        self._reader = Reader(self._descriptor, self.answer_bytes)
+        self._clocks = Clocks(self._pid, self.limits.cpu_seconds, self.wall_seconds)
+        self._wake_after(self.limits.cpu_seconds)
 
     def load(self, program: str) -> tuple[int, Raised | None]:
         """Run the program's top level; (tag of the answer, what it raised)."""
@@ -95,16 +88,19 @@ class Session:
         data = self.orders.recv(batch_root.REAPED.size)
         ended = Ended(*batch_root.REAPED.unpack(data))
         ended.printed = os.fstat(self._output).st_size
-        if ended.printed:
-            start = max(0, ended.printed - _TAIL)
-            ended.tail = os.pread(self._output, _TAIL, start).decode("utf-8", "replace")
+        told = self._output if self._errors is None else self._errors
+        size = ended.printed if self._errors is None else os.fstat(told).st_size
+        if size:
+            ended.tail = os.pread(told, _TAIL, max(0, size - _TAIL)).decode("utf-8", "replace")
         self._channel.close()
         os.close(self._output)
+        if self._errors is not None:
+            os.close(self._errors)
         return ended
 
     def wall(self) -> float:
         """Seconds since the candidate was started."""
-        return time.monotonic() - self._begun
+        return self._clocks.wall()
 
     def _ask(self, tag: int, body: bytes) -> tuple[int, bytes]:
         if self.stopped:
@@ -133,35 +129,16 @@ class Session:
                 self._check_clocks(precisely=True)
 
     def _check_clocks(self, precisely: bool = False) -> None:
-        """CPU time cannot outrun the wall by much (one interpreter lock), so most checks cost no system call."""
-        if not precisely and self.wall() < self.cpu_seconds:
-            return
-        exceeded = self._exceeded()
+        exceeded = self._exceeded(precisely)
         if exceeded:
             raise self._stop(exceeded)
 
-    def _exceeded(self) -> str | None:
-        try:
-            used = time.clock_gettime(self._clock)
-        except OSError:
-            return None
-        if used >= self.cpu_seconds:
-            return "cpu_time"
-        wall = self.wall()
-        left = self.wall_seconds - wall
-        if left <= 0:
-            if wall > _PATIENCE * self.wall_seconds or not self._is_starved(used, wall):
-                return "wall_time"
-            left = self.wall_seconds
-        if wall - self._seen[1] > _WINDOW * self.wall_seconds:
-            self._before, self._seen = self._seen, (used, wall)
-        self._wake_after(min(left, self.cpu_seconds - used))
-        return None
-
-    def _is_starved(self, used: float, wall: float) -> bool:
-        """Whether it computed in the last stretch of time: then it waits for a core of a busy machine, not for ever."""
-        before, then = self._before
-        return used - before > _STARVED_SHARE * (wall - then)
+    def _exceeded(self, precisely: bool = True) -> str | None:
+        before = self._clocks.wake_in
+        exceeded = self._clocks.exceeded(precisely)
+        if self._clocks.wake_in != before:
+            self._wake_after(self._clocks.wake_in)
+        return exceeded
 
     def _wake_after(self, seconds: float) -> None:
         microseconds = max(5000, int(seconds * 1e6) + 500)

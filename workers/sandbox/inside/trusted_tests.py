@@ -28,6 +28,7 @@ class Request:
     output_bytes: int
     answer_bytes: int
     shared_process: bool = False
+    collect: str | None = None
     last: bool = False
 
 
@@ -46,12 +47,13 @@ class Tests:
         if request.entry_point and "check" not in _defined_names(tree):
             raise NameError("the tests define no function `check`")
 
-    def run(self, session: Session) -> None:
-        """Run all tests; whatever they raise passes through."""
+    def run(self, session: Session) -> dict[str, Any]:
+        """Run all tests; whatever they raise passes through. Returns their globals."""
         names = self._names(session)
         exec(self.code, names)
         if self.request.entry_point:
             names["check"](names[self.request.entry_point])
+        return names
 
     def _names(self, session: Session) -> dict[str, Any]:
         names: dict[str, Any] = {"__name__": "tests"}

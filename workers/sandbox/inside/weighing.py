@@ -36,7 +36,8 @@ def failed(session: Session, tests: Tests, error: BaseException) -> Finding:
     if isinstance(own, Raised):
         return Finding("incorrect", reason_of(own), told_of(own) | _context(session, tests, error))
     if isinstance(error, AssertionError):
-        return Finding("incorrect", "wrong_answer", _context(session, tests, error))
+        said = {"message": shorten(str(error))} if str(error) else {}
+        return Finding("incorrect", "wrong_answer", said | _context(session, tests, error))
     told = {"exception": f"{type(error).__name__}: {shorten(str(error))}", "raised_in": "tests"}
     return Finding("incorrect", "exception", told | _context(session, tests, error))
 
@@ -56,7 +57,7 @@ def weigh(finding: Finding, session: Session, ended: Ended, request: Request) ->
             detail["exception"] = "the program ended before it had answered"
     if stopped == "output_limit" or ended.printed >= request.output_bytes:
         return Finding("incorrect", "output_limit", detail)
-    if finding.reason == "memory" or _killed_for_memory(session, ended, request):
+    if finding.reason == "memory" or killed_for_memory(ended, request.cpu_seconds, request.memory_bytes):
         return Finding("incorrect", "memory", detail)
     if stopped == "cpu_time" or ended.cpu_seconds >= request.cpu_seconds or detail.get("signal") == signal.SIGXCPU:
         return Finding("incorrect", "cpu_time", detail)
@@ -69,11 +70,12 @@ def weigh(finding: Finding, session: Session, ended: Ended, request: Request) ->
     return finding
 
 
-def _killed_for_memory(session: Session, ended: Ended, request: Request) -> bool:
+def killed_for_memory(ended: Ended, cpu_seconds: float, memory_bytes: int) -> bool:
+    """Whether the process ended by a signal that a lack of memory explains."""
     if not ended.by_itself or not os.WIFSIGNALED(ended.status):
         return False
-    killed = os.WTERMSIG(ended.status) == signal.SIGKILL and ended.cpu_seconds < request.cpu_seconds
-    return killed or ended.largest_kb * 1024 > 0.9 * request.memory_bytes
+    killed = os.WTERMSIG(ended.status) == signal.SIGKILL and ended.cpu_seconds < cpu_seconds
+    return killed or ended.largest_kb * 1024 > 0.9 * memory_bytes
 
 
 def reason_of(raised: Raised) -> str:

@@ -13,6 +13,7 @@ import os
 import resource
 import select
 import signal
+import site
 import struct
 import sys
 from dataclasses import dataclass
@@ -43,9 +44,6 @@ class Config:
     namespaces: bool
     preload: list[str]
     library: list[str]
-    cpu_seconds: float
-    memory_bytes: int
-    output_bytes: int
     answer_bytes: int
     threads: int
 
@@ -62,10 +60,11 @@ def main(settings: dict[str, Any]) -> None:
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # `exit` and `quit`, which programs use and -S leaves out.
+    site.setquit()
     seccomp = kernel.SeccompFilter(filter_program()) if config.seccomp else None
     confinement = batch_root.Confinement(
-        config.cpu_seconds, config.memory_bytes, config.output_bytes, config.answer_bytes, seccomp,
-        config.threads, keep,
+        config.answer_bytes, seccomp, config.threads, keep,
     )  # fmt: skip
     gc.collect()
     gc.disable()

@@ -1,0 +1,30 @@
+"""Options that several commands take: NAME=VALUE pairs, and doing without a sandbox."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from store.errors import PassatkError
+from workers.sandbox.tiers import FORCED_VALUE, UNSAFE_VARIABLE
+
+
+def named_values(texts: Iterable[str], what: str) -> dict[str, Any]:
+    """`NAME=VALUE` texts as a mapping; a value that is JSON counts as such. Raises PassatkError."""
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if not separator or not name:
+            raise PassatkError(f'{what} "{text}" must be NAME=VALUE, as in max_num_seqs=128.')
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
+
+
+def without_sandbox() -> None:
+    """Let this process and all it starts run programs without a sandbox; each verdict names tier `none`."""
+    os.environ[UNSAFE_VARIABLE] = FORCED_VALUE
