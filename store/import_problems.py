@@ -37,17 +37,16 @@ class KnownProblems:
         by_key = next((self._by_key[key] for key in name.keys if key in self._by_key), None)
         if by_key is not None and (by_key in by_text or len(by_text) != 1):
             return by_key
+        by_position = self._by_position.get(name.position) if name.position is not None and not name.keys else None
         if len(by_text) == 1:
             return by_text[0]
+        if by_position is not None and (by_position in by_text or not name.texts):
+            return by_position
         if by_text:
             raise BadFile(f'{group.place}: several problems have this prompt; say which one as "task_id".')
-        found = self._by_position.get(name.position) if name.position is not None and not name.keys else None
-        if found is None:
-            raise BadFile(
-                f"{group.place}: benchmark {self.benchmark.label} has no {name}; "
-                "import the benchmark these samples are of."
-            )
-        return found
+        raise BadFile(
+            f"{group.place}: benchmark {self.benchmark.label} has no {name}; import the benchmark these samples are of."
+        )
 
     def _by_texts(self, name: ProblemName) -> list[int]:
         return next((found for text in name.texts if (found := self._by_text.get(text.strip()))), [])
@@ -112,9 +111,9 @@ def _key_of(group: ImportedGroup, met: int) -> str:
     name = group.problem
     if name.keys:
         return name.keys[0]
-    if name.texts:
-        return f"text-{fingerprint(name.texts[0].strip())[:16]}"
-    return str(met if name.position is None else name.position)
+    if name.position is not None:
+        return str(name.position)
+    return f"text-{fingerprint(name.texts[0].strip())[:16]}" if name.texts else str(met)
 
 
 def _storable(record: ProblemRecord, place: str) -> ProblemRecord:

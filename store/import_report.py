@@ -30,11 +30,11 @@ class ImportReport:
     def take(self, group: ImportedGroup, problem_id: int, verifier_of: Any) -> None:
         """Count a group."""
         self.records += 1
-        self.samples += len(group.samples)
-        if group.samples:
+        if group.samples and not group.again:
+            self.samples += len(group.samples)
             self.per_problem[problem_id] += len(group.samples)
+            self.with_tokens += sum(sample.completion_tokens is not None for sample in group.samples)
         for sample in group.samples:
-            self.with_tokens += sample.completion_tokens is not None
             for verdict in sample.verdicts:
                 self.verdicts[verifier_of(verdict.part)][verdict.outcome] += 1
 

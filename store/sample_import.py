@@ -196,7 +196,8 @@ class _Import:
         self._write_prompts(run)
         problems, fewest, most = _counts(self.connection, run)
         # Where some problems have fewer, nobody told why: whether outcomes decided it is not known.
-        known = fewest == most and problems == self.problems.benchmark.problem_count
+        whole = fewest == most and problems == self.problems.benchmark.problem_count
+        known = whole and not self.placer.about.stopped_early
         values = {"design": "fixed_n" if known else "unknown", "stopping": {"rule": "fixed" if known else "unknown"}}
         self.connection.execute(sa.update(runs).where(runs.c.run_id == run.run_id).values(values))
         reference = self._verifiers.get(self.placer.about.reference, next(iter(self._verifiers.values()), None))

@@ -41,12 +41,24 @@ class Format:
 
 
 FORMATS: Mapping[str, Format] = {
+    "bigcode": Format("bigcode-evaluation-harness generations, by position", "bigcode", carries_problems=False),
     "codet": Format("CodeT: a problem's samples in one list", "codet", carries_problems=False),
+    "evalplus": Format("EvalPlus samples, folders, or results with two verdicts", "evalplus", carries_problems=False),
     "humaneval": Format("HumanEval samples, or results with verdicts", "humaneval", carries_problems=False),
+    "inspect": Format("inspect_ai .eval logs", "inspect_log"),
     "jsonl": Format("plain JSON lines or a JSON array, with a column map", "plain"),
+    "lighteval": Format("lighteval details in Parquet", "lighteval"),
+    "livecodebench": Format("LiveCodeBench outputs, graded or not", "livecodebench"),
+    "lm-eval": Format("lm-evaluation-harness samples", "lm_eval"),
     "monkeys-json": Format("the paper's released JSON arrays", "monkeys", describe="describe_json", read="read_json"),
     "monkeys-yaml": Format("a folder of the paper's YAML files", "monkeys", describe="describe_yaml", read="read_yaml"),
+    "nemo-skills": Format("a NeMo-Skills folder of output-rs{seed}.jsonl", "nemo_skills"),
+    "openai-batch": Format("OpenAI and vLLM batch output", "openai_batch"),
     "parquet": Format("plain Parquet, with a column map", "plain"),
+    "search-and-learn": Format("search-and-learn completions with step scores", "search_and_learn"),
+    "swebench": Format("SWE-bench predictions and reports", "swebench", carries_problems=False),
+    "verifiers": Format("verifiers results.jsonl or traces.jsonl", "verifiers_rollouts"),
+    "weaver": Format("Weaver rows with scores of many verifiers", "weaver"),
 }
 
 

@@ -36,7 +36,10 @@ class About:
     sampling: Mapping[str, Any] = field(default_factory=dict)
     #: Part of the tool's verdicts that is taken as the truth; None where there is but one or it has no name.
     reference: str | None = None
+    #: Further things worth keeping with the run: hashes, dates, settings.
     tags: Mapping[str, Any] = field(default_factory=dict)
+    #: Whether outcomes may have decided how many samples were drawn.
+    stopped_early: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,13 +95,17 @@ class ProblemName:
 
 @dataclass(frozen=True)
 class ImportedGroup:
-    """Samples of one problem, found at `place`. `prompt` is what the model was given, where the file has it whole."""
+    """Samples of one problem, found at `place`. `prompt` is what the model was given, where the file has it whole.
+
+    `again`: the same samples were met in the file before, and only their verdicts are new.
+    """
 
     place: str
     problem: ProblemName
     samples: Sequence[ImportedSample]
     record: ProblemRecord | None = None
     prompt: str | None = None
+    again: bool = False
 
 
 @dataclass(frozen=True)
