@@ -179,7 +179,7 @@ def _row(run_id: int, placed: PlacedSample, batch_id: int) -> SampleRow:
     sample = placed.sample
     names = (
         "prompt_tokens", "cached_prompt_tokens", "completion_tokens", "request_samples", "cumulative_logprob",
-        "latency_seconds", "seed",
+        "latency_seconds", "seed", "reasoning_tokens",
     )  # fmt: skip
     values = {name: getattr(sample, name) for name in names}
     reason = finish_reason(sample.finish_reason)
@@ -205,5 +205,5 @@ def _verdict_row(
 ) -> VerdictRow:
     return VerdictRow(
         run_id, *placed.key, verifier, attempt, batch, verdict.outcome, verdict.reason, verdict.answer, verdict.score,
-        verdict.seconds, verdict.detail,
+        verdict.seconds, verdict.detail, steps=verdict.steps,
     )  # fmt: skip

@@ -51,7 +51,7 @@ def detected(path: Path) -> str | None:
 def _folder(path: Path) -> str | None:
     if nemo_skills.looks_like(path):
         return "nemo-skills"
-    if any(path.glob("*.yaml")) or any(path.glob("*.yml")):
+    if any(path.glob("*.yaml")) or any(path.glob("*.yml")) or monkeys.looks_like_folder(path):
         return "monkeys-yaml"
     if any(path.glob("samples_*.jsonl*")):
         return "lm-eval"
@@ -81,7 +81,7 @@ def _file(path: Path) -> str | None:
         return "inspect"
     if evalplus.is_results(path):
         return "evalplus"
-    if nemo_skills.looks_like_file(path):
+    if nemo_skills.looks_like(path):
         return "nemo-skills"
     record = _first_record(path)
     if record is None:

@@ -7,6 +7,7 @@ in a file named TASK_MODEL.json.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,10 @@ from store.importers.sources import each, listed, records, stem
 
 TOOL = "large_language_monkeys"
 TASKS = {"gsm8k": "gsm8k", "math": "math", "codecontests": "codecontests", "minif2f-math": "minif2f"}
+#: How the paper compares outputs: by tokens, without regard to case, numbers to 1e-5.
+_CHECKER = {"kind": "tokens", "ignore_case": True, "float_tolerance": 1e-5}
+_OTHERS = (".json", ".jsonl", ".gz", ".parquet", ".eval", ".py", ".log", ".txt", ".md")
+_KEY = re.compile(rb"^(?:samples|is_corrects?|gt_answer|test_cases|theorem_name):", re.MULTILINE)
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -62,6 +67,15 @@ def _format_of(record: Mapping[str, Any]) -> str:
     return "jsonl"
 
 
+def looks_like_folder(folder: Path) -> bool:
+    """Whether the first file that has no ending of a known kind begins as one of a problem does."""
+    first = next((file for file in sorted(folder.glob("*")) if file.is_file() and file.suffix not in _OTHERS), None)
+    if first is None:
+        return False
+    with first.open("rb") as stream:
+        return _KEY.search(stream.read(1 << 16)) is not None
+
+
 def looks_like(record: Mapping[str, Any]) -> bool:
     return "samples" in record and "question" in record
 
@@ -82,7 +96,8 @@ def yaml_files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     found = [file for file in listed(path, "*") if not file.name.startswith(".")]
-    kept = [file for file in found if file.suffix in (".yaml", ".yml")] or [file for file in found if not file.suffix]
+    # A problem's name may have a dot in it, so any ending will do where nothing ends as YAML does.
+    kept = [file for file in found if file.suffix in (".yaml", ".yml")] or found
     if not kept:
         raise BadFile(f"{path}: holds no YAML file of a problem.")
     return sorted(kept, key=lambda file: (len(file.stem), file.stem) if file.stem.isdigit() else (99, file.stem))
@@ -153,6 +168,9 @@ def _problem(record: dict[str, Any], key: str, question: str, place: str) -> Pro
     if cases:
         inputs, outputs = fields.texts(cases, "input", place), fields.texts(cases, "output", place)
         fields.same_length(inputs, outputs, ("input", "output"), place)
-        metadata = {"inputs": inputs, "outputs": outputs, "timeout": fields.number(record, "timeout", place)}
+        pairs = zip(inputs, outputs, strict=True)
+        metadata = {"stdin_tests": [{"input": given, "output": wanted} for given, wanted in pairs], "checker": _CHECKER}
+        limit = fields.number(record, "timeout", place)
+        metadata |= {"time_limit": limit} if limit is not None else {}
     metadata |= {name: record[name] for name in ("theorem_name", "orig_dset_split") if record.get(name) is not None}
     return ProblemRecord(key, question, fields.maybe_text(record, "gt_answer", place), metadata=metadata)

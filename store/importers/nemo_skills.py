@@ -73,12 +73,16 @@ def _chosen(parts: list[Part]) -> list[Part]:
     return [by_chunk[chunk] for chunk in sorted(by_chunk, key=lambda chunk: chunk or 0)]
 
 
-def looks_like(folder: Path) -> bool:
-    return any(_NAME.fullmatch(path.name) for path in folder.glob("output*.jsonl*"))
+def looks_like(path: Path) -> bool:
+    """Whether a file, or one in a folder, is named by a seed, or is called output.jsonl and holds generations."""
+    names = [path] if path.is_file() else list(path.glob("output*.jsonl*"))
+    matched = [(file, _NAME.fullmatch(file.name)) for file in names]
+    return any(match and (match["seed"] or _has_generation(file)) for file, match in matched)
 
 
-def looks_like_file(path: Path) -> bool:
-    return _NAME.fullmatch(path.name) is not None
+def _has_generation(path: Path) -> bool:
+    first = next(iter(lines(path, lenient=True)), None)
+    return isinstance(first, tuple) and "generation" in first[1]
 
 
 def describe(source: Source) -> About:
