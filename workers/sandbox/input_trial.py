@@ -8,6 +8,9 @@ from typing import Any
 from workers.sandbox.inside.replies import GO_ON, NEXT_PROGRAM
 from workers.sandbox.limits import InputPlan, Report
 
+#: A program that goes on after failures is held to fail the inputs that are left once it ran out of time so often.
+_MOST_TIMEOUTS = 5
+
 
 class InputTrial:
     """Programs run on the inputs of a plan, one after the other, each until its first failure."""
@@ -22,6 +25,8 @@ class InputTrial:
         self.at = 0
         self._cpu = self._wall = self._slowest = 0.0
         self.losses = 0
+        self._outcomes: list[str | None] = []
+        self._failure: tuple[str, dict[str, Any]] | None = None
 
     @property
     def done(self) -> bool:
@@ -42,15 +47,34 @@ class InputTrial:
         reason, detail = told["reason"], dict(told["detail"])
         if reason is None:
             difference = self._plan.accepts(self.at, output)
-            if difference is None:
-                self.at += 1
-                if self.at < len(self._plan.inputs):
-                    return GO_ON
-                self._close("correct", None, {"tests_passed": self.at})
-                return NEXT_PROGRAM
-            reason, detail = "wrong_answer", detail | dict(difference)
-        self._close("incorrect", reason, {"failed_test": self.at, "tests_passed": self.at} | detail)
+            if difference is not None:
+                reason, detail = "wrong_answer", detail | dict(difference)
+        self._outcomes.append(reason)
+        if reason is not None and self._failure is None:
+            self._failure = reason, {"failed_test": self.at, **detail}
+        self.at += 1
+        if self.at < len(self._plan.inputs) and (reason is None or self._goes_on(reason)):
+            return GO_ON
+        self._conclude()
         return NEXT_PROGRAM
+
+    def _goes_on(self, reason: str) -> bool:
+        """Whether the inputs that are left are worth a run. A program that is none fails them all."""
+        if not self._plan.go_on:
+            return False
+        ended = sum(reason in ("cpu_time", "wall_time") for reason in self._outcomes)
+        return reason != "compile_error" and ended < _MOST_TIMEOUTS
+
+    def _conclude(self) -> None:
+        passed = sum(reason is None for reason in self._outcomes)
+        detail: dict[str, Any] = {"tests_passed": passed}
+        if self._plan.go_on:
+            missing = len(self._plan.inputs) - len(self._outcomes)
+            detail["outcomes"] = self._outcomes + [self._outcomes[-1]] * missing
+        if self._failure is None:
+            self._close("correct", None, detail)
+        else:
+            self._close("incorrect", self._failure[0], detail | self._failure[1])
 
     def give_up(self, why: str) -> None:
         """The program in work cannot be judged here."""

@@ -59,11 +59,24 @@ class InputPlan:
     """The inputs that whole programs are run on, in order, and who accepts what they print.
 
     `accepts(at, output)`: None where the output on input `at` is right, else what is wrong with it. It runs in the
-    worker: expected outputs never enter the sandbox.
+    worker: expected outputs never enter the sandbox. With `go_on` a failure does not end a program's trial, and its
+    report's detail has all `outcomes`: None, or the reason.
     """
 
     inputs: Sequence[str]
     accepts: Callable[[int, bytes], Mapping[str, Any] | None]
+    go_on: bool = False
+
+
+@dataclass(frozen=True)
+class MatrixPlan:
+    """Generated tests as source: each judges each program by itself, and a report's detail has all `outcomes`.
+
+    An outcome is None where the test passes, else the reason why not.
+    """
+
+    tests: Sequence[str]
+    entry_point: str
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from workers.sandbox.input_trial import InputTrial
 from workers.sandbox.inside import frames, replies
 from workers.sandbox.inside import zygote as protocol
 from workers.sandbox.launch import LaunchFailed, Walls, Zygote, launch
-from workers.sandbox.limits import InputPlan, Limits, Report, TestPlan
+from workers.sandbox.limits import InputPlan, Limits, MatrixPlan, Report, TestPlan
 
 #: Programs judged from one batch root before it is replaced.
 LARGEST_BATCH = 64
@@ -58,7 +58,7 @@ class Sandbox:
                 self._collect(zygote, [], self.limits.wall)
         return self._spent + (self._zygote.cpu_seconds if self._zygote is not None else 0.0)
 
-    def run(self, plan: TestPlan, programs: Sequence[str], limits: Limits | None = None) -> list[Report]:
+    def run(self, plan: TestPlan | MatrixPlan, programs: Sequence[str], limits: Limits | None = None) -> list[Report]:
         """One report a program, in order. Raises VerifierBroken where the tests do not run or no zygote will live.
 
         `limits` replaces the sandbox's own for this call.
@@ -95,7 +95,7 @@ class Sandbox:
             self._zygote.kill()
         self._zygote = None
 
-    def _run_stubbornly(self, plan: TestPlan, programs: Sequence[str], limits: Limits) -> list[Report]:
+    def _run_stubbornly(self, plan: TestPlan | MatrixPlan, programs: Sequence[str], limits: Limits) -> list[Report]:
         """At least one report: a lost zygote is replaced once; a program that loses two in a row is left undecided."""
         for attempt in range(2):
             done: list[Report] = []
@@ -122,10 +122,13 @@ class Sandbox:
         if control[0].outcome != "correct":
             raise VerifierBroken(f"the {self.tier} sandbox fails a harmless program: {control[0].detail}")
 
-    def _run_batch(self, plan: TestPlan, programs: Sequence[str], limits: Limits, done: list[Report]) -> None:
+    def _run_batch(
+        self, plan: TestPlan | MatrixPlan, programs: Sequence[str], limits: Limits, done: list[Report]
+    ) -> None:
         with self._speaking() as zygote:
             self._send(zygote, self._request(plan, programs, limits))
-            self._collect(zygote, done, limits.wall)
+            longest = limits.wall * (1 if isinstance(plan, TestPlan) else len(plan.tests))
+            self._collect(zygote, done, longest)
 
     def _run_trial(self, trial: InputTrial, plan: InputPlan, limits: Limits) -> None:
         with self._speaking() as zygote:
@@ -200,7 +203,11 @@ class Sandbox:
                 raise VerifierBroken(f"the {self.tier} sandbox does not start: {error}") from None
         return self._zygote
 
-    def _request(self, plan: TestPlan, programs: Sequence[str], limits: Limits) -> dict[str, Any]:
+    @staticmethod
+    def _request(plan: TestPlan | MatrixPlan, programs: Sequence[str], limits: Limits) -> dict[str, Any]:
+        if isinstance(plan, MatrixPlan):
+            asked = {"matrix": list(plan.tests), "entry_point": plan.entry_point, "programs": list(programs)}
+            return asked | _held_to(limits)
         return {
             "prompt": plan.prompt,
             "tests": plan.tests,

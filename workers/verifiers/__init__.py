@@ -12,6 +12,7 @@ from workers.verifiers.protocol import Verifier
 VERIFIERS: Mapping[str, str] = {
     "answer": "workers.verifiers.answer_match:AnswerMatch",
     "chain": "workers.verifiers.chain_check:ChainCheck",
+    "generated-tests": "workers.verifiers.generated_tests:GeneratedTests",
     "stdin-tests": "workers.verifiers.stdin_tests:StdinTests",
     "unit-tests": "workers.verifiers.unit_tests:UnitTests",
 }

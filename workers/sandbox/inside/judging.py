@@ -15,7 +15,7 @@ import signal
 from types import FrameType
 from typing import Any
 
-from workers.sandbox.inside import candidate, input_runs, kernel
+from workers.sandbox.inside import candidate, input_runs, kernel, matrix
 from workers.sandbox.inside.accounts import NeedsSharedProcess, Stopped
 from workers.sandbox.inside.batch_root import SpawnLimits
 from workers.sandbox.inside.frames import Reader, send
@@ -44,6 +44,9 @@ def serve(data: int, orders: _socket.socket, has_scratch: bool, left: int) -> bo
     asked = json.loads(body)
     if "inputs" in asked:
         return input_runs.serve(reader, data, orders, input_runs.InputRequest(**asked), has_scratch, left)
+    if "matrix" in asked:
+        wanted = matrix.MatrixRequest(**asked)
+        return matrix.serve(data, orders, wanted, lambda: has_scratch and bool(os.listdir(SCRATCH)), left)
     request = Request(**asked)
     signal.signal(signal.SIGALRM, _on_alarm)
     try:

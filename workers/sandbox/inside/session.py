@@ -54,6 +54,13 @@ class Session:
         self._clocks = Clocks(self._pid, self.limits.cpu_seconds, self.wall_seconds)
         self._wake_after(self.limits.cpu_seconds)
 
+    def allow(self, cpu_seconds: float, wall_seconds: float) -> None:
+        """Hold what comes to limits of its own."""
+        before = self._clocks.wake_in
+        self._clocks.allow(cpu_seconds, wall_seconds)
+        if self._clocks.wake_in != before:
+            self._wake_after(self._clocks.wake_in)
+
     def load(self, program: str) -> tuple[int, Raised | None]:
         """Run the program's top level; (tag of the answer, what it raised)."""
         tag, body = self._ask(candidate.LOAD, program.encode("utf-8", "surrogatepass"))
