@@ -133,7 +133,7 @@ class TestImport:
         assert import_tests(path, "humaneval", "model", 5).new == 0
         rows = workshop.rows("SELECT suite, position, code, expected FROM store.generated_tests ORDER BY 2")
         assert rows == [("model", 0, "assert f1(1) == 1", None), ("model", 1, "assert f1(2) == 2", None)]
-        with pytest.raises(SuiteExists, match='Suite "model" of humaneval@.* holds other tests'):
+        with pytest.raises(SuiteExists, match=r'Suite "model" of humaneval@.* holds other tests'):
             import_tests(self._file(workshop, "f1(3) == 3"), "humaneval", "model", 5)
         with pytest.raises(PassatkError, match="is no name for a suite"):
             import_tests(path, "humaneval", "*", 5)
