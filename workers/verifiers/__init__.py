@@ -15,6 +15,7 @@ VERIFIERS: Mapping[str, str] = {
     "generated-tests": "workers.verifiers.generated_tests:GeneratedTests",
     "stdin-tests": "workers.verifiers.stdin_tests:StdinTests",
     "unit-tests": "workers.verifiers.unit_tests:UnitTests",
+    "math": "workers.verifiers.math_answer:MathAnswer",
 }
 
 _DEFAULTS = {"gsm8k": "answer", "humaneval": "unit-tests", "jsonl": "answer"}
