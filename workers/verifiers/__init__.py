@@ -15,6 +15,8 @@ VERIFIERS: Mapping[str, str] = {
     "generated-tests": "workers.verifiers.generated_tests:GeneratedTests",
     "stdin-tests": "workers.verifiers.stdin_tests:StdinTests",
     "unit-tests": "workers.verifiers.unit_tests:UnitTests",
+    "coq": "workers.verifiers.coq_proof:CoqProof",
+    "lean": "workers.verifiers.lean_proof:LeanProof",
     "math": "workers.verifiers.math_answer:MathAnswer",
 }
 
