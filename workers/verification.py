@@ -24,6 +24,7 @@ from store.verdicts import (
 )
 from store.verifier_registry import VerifierRow, verifier_row
 from store.work import ProblemRow, problem_row
+from workers.answer_classes import Classifies, classified
 from workers.environment import environment_of
 from workers.errors import VerifierBroken
 from workers.heartbeat import Heartbeat
@@ -129,6 +130,9 @@ class Verification:
                 detail = {"same_completion_as": {"run_id": order.batch.run_id, "sample_index": first}}
                 judgement = replace(judgement, seconds=0.0, detail=detail, cost=None)
             rows.append(replace(_row(order, one.sample_index, judgement), environment_id=here))
+        if isinstance(verifier, Classifies):
+            batch = order.batch
+            return classified(verifier, order.problem, batch.problem_id, order.verifier.verifier_id, rows)
         return rows
 
     def _environment(self, order: _Order, verifier: Verifier) -> int | None:

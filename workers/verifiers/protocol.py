@@ -118,7 +118,8 @@ class Verifier(Protocol):
     """Judges completions. `judge` returns one judgement a completion, in order, or raises `VerifierBroken`.
 
     A verifier may also have `environment() -> Environment` (asked once, after its first judgement; default: the host's)
-    and `suite: str`, the generated tests it wants in `Problem.generated_tests`.
+    and `suite: str`, the generated tests it wants in `Problem.generated_tests`; and `classes(problem, answers, known)`,
+    which says what answers mean the same (see workers.answer_classes).
     """
 
     name: str
