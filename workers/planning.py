@@ -13,6 +13,7 @@ from store.runs import Run, set_reference
 from store.verifier_registry import VerifierRow, attach_verifier, ensure_verifier, verifiers_of
 from store.work import benchmark_format
 from workers.verifiers import default_verifier, open_verifier
+from workers.verifiers.spec import parse_verifier
 
 #: Samples of one problem in one request to the engine: they share its prompt.
 DRAW_SIZE = 64
@@ -59,10 +60,12 @@ def plan_judging(run: Run, verifier_name: str | None) -> tuple[VerifierRow, list
         return verifier, plan_verification(connection, run, verifier.verifier_id, JUDGE_SIZE)
 
 
-def register_verifier(connection: sa.Connection, name: str) -> VerifierRow:
-    """The row of one of this passatk's verifiers, with its version."""
-    verifier = open_verifier(name)
+def register_verifier(connection: sa.Connection, text: str) -> VerifierRow:
+    """The row of one of this passatk's verifiers, with its version; `text` is its name, with options after a colon."""
+    name, options = parse_verifier(text)
+    verifier = open_verifier(name, options)
     try:
-        return ensure_verifier(connection, verifier.name, verifier.version)
+        # A verifier may say its options in full (absolute folders), as workers elsewhere need them.
+        return ensure_verifier(connection, verifier.name, verifier.version, getattr(verifier, "options", options))
     finally:
         verifier.close()

@@ -1,4 +1,4 @@
-"""vLLM in this process. The only module that imports vllm, and only once an engine is opened."""
+"""vLLM in this process. Beside vllm_pooling the only module that imports vllm, and only once an engine is opened."""
 
 import copy
 import dataclasses
