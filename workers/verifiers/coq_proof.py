@@ -21,8 +21,8 @@ from store.errors import PassatkError
 from workers.errors import VerifierBroken
 from workers.sandbox.box import BoxLimits, BoxPlan, BoxRun, run_in_box
 from workers.verifiers.proof_texts import proof_text
-from workers.verifiers.protocol import Judgement, Outcome, Problem, Reason
-from workers.verifiers.unit_tests import clean
+from workers.verifiers.protocol import Environment, Judgement, Outcome, Problem, Reason
+from workers.verifiers.in_sandbox import clean
 
 _CLOSED = "Closed under the global context"
 #: Coq looks for its plug-ins by what Debian's OCaml says here.
@@ -86,6 +86,10 @@ class CoqProof:
         texts = [proof_text(one, task.name, f"Theorem {task.name} : {task.statement}.", "Qed.") for one in completions]
         judged = {text: self._judge_one(task, text) for text in dict.fromkeys(texts)}
         return [judged[text] for text in texts]
+
+    def environment(self) -> Environment:
+        """The container and what judges in it."""
+        return Environment("bwrap", {"coq": self.version.partition("+coq")[2]})
 
     def close(self) -> None:
         """Nothing is held open."""

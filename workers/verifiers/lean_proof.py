@@ -23,8 +23,8 @@ from workers.errors import VerifierBroken
 from workers.sandbox.box import BoxLimits, BoxPlan, BoxRun, run_in_box
 from workers.verifiers.lean_repl import LeanRepl
 from workers.verifiers.proof_texts import proof_text
-from workers.verifiers.protocol import Judgement, Outcome, Problem, Reason
-from workers.verifiers.unit_tests import clean
+from workers.verifiers.protocol import Environment, Judgement, Outcome, Problem, Reason
+from workers.verifiers.in_sandbox import clean
 
 #: Axioms of Lean's own logic; every proof in Mathlib may rest on them.
 STANDARD_AXIOMS = ("propext", "Classical.choice", "Quot.sound")
@@ -88,6 +88,10 @@ class LeanProof:
         texts = [proof_text(one, name, opening, "") for one in completions]
         judged = {text: self._judge_one(name, statement, header, text) for text in dict.fromkeys(texts)}
         return [judged[text] for text in texts]
+
+    def environment(self) -> Environment:
+        """The container and what judges in it."""
+        return Environment("bwrap", {"lean": self.version.partition("+lean")[2]})
 
     def close(self) -> None:
         """End the REPL."""
