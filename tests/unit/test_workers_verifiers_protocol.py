@@ -6,7 +6,6 @@ import pytest
 
 from workers.verifiers import VERIFIERS, open_verifier
 
-
 #: What some must be told before they open; those that need another program are opened in tests of their own.
 OPTIONS = {"reward": {"model": "hub/name"}, "judge": {"model": "any"}}
 NEED_PROGRAMS = {"coq", "lean", "swebench"}

@@ -17,6 +17,7 @@ VERIFIERS: Mapping[str, str] = {
     "unit-tests": "workers.verifiers.unit_tests:UnitTests",
     "coq": "workers.verifiers.coq_proof:CoqProof",
     "lean": "workers.verifiers.lean_proof:LeanProof",
+    "judge": "workers.verifiers.model_judge:ModelJudge",
     "reward": "workers.verifiers.reward_model:RewardModel",
     "math": "workers.verifiers.math_answer:MathAnswer",
 }

@@ -20,9 +20,9 @@ from typing import Any
 from store.errors import PassatkError
 from workers.errors import VerifierBroken
 from workers.sandbox.box import BoxLimits, BoxPlan, BoxRun, run_in_box
+from workers.verifiers.in_sandbox import clean
 from workers.verifiers.proof_texts import proof_text
 from workers.verifiers.protocol import Environment, Judgement, Outcome, Problem, Reason
-from workers.verifiers.in_sandbox import clean
 
 _CLOSED = "Closed under the global context"
 #: Coq looks for its plug-ins by what Debian's OCaml says here.

@@ -21,10 +21,10 @@ from typing import Any
 from store.errors import PassatkError
 from workers.errors import VerifierBroken
 from workers.sandbox.box import BoxLimits, BoxPlan, BoxRun, run_in_box
+from workers.verifiers.in_sandbox import clean
 from workers.verifiers.lean_repl import LeanRepl
 from workers.verifiers.proof_texts import proof_text
 from workers.verifiers.protocol import Environment, Judgement, Outcome, Problem, Reason
-from workers.verifiers.in_sandbox import clean
 
 #: Axioms of Lean's own logic; every proof in Mathlib may rest on them.
 STANDARD_AXIOMS = ("propext", "Classical.choice", "Quot.sound")
