@@ -84,14 +84,3 @@ def _cost(model: str, usage: dict[str, Any]) -> JudgingCost:
         completion_tokens=usage.get("completion_tokens"),
         reasoning_tokens=completion.get("reasoning_tokens"),
     )
-
-
-def together(costs: Sequence[JudgingCost]) -> JudgingCost:
-    """The cost of several requests to one model; a value that one of them does not tell is not told."""
-
-    def total(name: str) -> int | None:
-        values = [getattr(cost, name) for cost in costs]
-        return None if None in values else sum(values)
-
-    names = ("prompt_tokens", "cached_prompt_tokens", "completion_tokens", "reasoning_tokens")
-    return JudgingCost(model=costs[0].model, requests=len(costs), **{name: total(name) for name in names})

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from store.errors import PassatkError
-from workers.verifiers.judge_client import Answer, JudgeClient, together
+from workers.verifiers.judge_client import Answer, JudgeClient
 from workers.verifiers.judge_prompts import (
     DEFAULT_RUBRIC,
     PAIR,
@@ -33,7 +33,7 @@ class Preference:
     forward: str
     backward: str
     seconds: float
-    cost: JudgingCost
+    costs: tuple[JudgingCost, JudgingCost]
 
 
 class ModelJudge:
@@ -73,10 +73,8 @@ class ModelJudge:
         """One judgement a completion, in order; empty ones are not asked about. Raises VerifierBroken."""
         started = time.perf_counter()
         asked = [text for text in dict.fromkeys(completions) if text.strip()]
-        questions = [
-            rubric_prompt(self._template, problem.prompt, self._reference(problem), text, self._rubric)
-            for text in asked
-        ]
+        reference = problem.reference_answer if self._show_reference else None
+        questions = [rubric_prompt(self._template, problem.prompt, reference, text, self._rubric) for text in asked]
         answers = dict(zip(asked, self._client.ask(questions), strict=True))
         seconds = (time.perf_counter() - started) / max(1, len(asked))
         return [
@@ -122,4 +120,4 @@ def _preference(forward: Answer, backward: Answer, seconds: float) -> Preference
     back = {"a": "second", "b": "first", "tie": "tie", None: "undecided"}[read_better(backward.text)]
     agreed = there if there == back else "tie"
     winner = "undecided" if "undecided" in (there, back) else agreed
-    return Preference(winner, there, back, seconds, together([forward.cost, backward.cost]))
+    return Preference(winner, there, back, seconds, (forward.cost, backward.cost))
