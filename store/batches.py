@@ -41,14 +41,14 @@ class Batch:
 
 @dataclass(frozen=True)
 class ReadyQueue:
-    """How many batches wait for one queue's workers, and whether none was taken lately.
+    """How many messages the batches that wait for one queue's workers came with, and whether none was taken lately.
 
     `model_name` is None for the queue of everything that judges; `key` is the model's id, or 0 for that queue.
     """
 
     key: int
     model_name: str | None
-    ready: int
+    messages: int
     quiet: bool
 
 
@@ -88,33 +88,46 @@ def _one_planner(connection: sa.Connection, run_id: int) -> None:
     connection.execute(sa.text("SELECT pg_advisory_xact_lock(727275, :run)"), {"run": run_id})
 
 
-def follow_with_verification(connection: sa.Connection, batch: Batch) -> list[int]:
-    """After a batch was drawn: one judging batch for each of the run's verifiers."""
+def follow_with_verification(connection: sa.Connection, drawn: Sequence[Batch]) -> list[list[int]]:
+    """After batches were drawn: for each, one judging batch for each of its run's verifiers."""
     query = """
         INSERT INTO store.batches (run_id, problem_id, verifier_id, first_index, end_index)
-        SELECT %(run_id)s, %(problem_id)s, v.verifier_id, %(first)s, %(end)s
-        FROM store.run_verifiers AS v
-        WHERE v.run_id = %(run_id)s AND NOT EXISTS (
+        SELECT d.run_id, d.problem_id, v.verifier_id, d.first_index, d.end_index
+        FROM unnest(%(runs)s::integer[], %(problems)s::integer[], %(firsts)s::integer[], %(ends)s::integer[])
+            WITH ORDINALITY AS d (run_id, problem_id, first_index, end_index, place)
+        JOIN store.runs AS r ON r.run_id = d.run_id AND r.state <> 'cancelled'
+        JOIN store.run_verifiers AS v ON v.run_id = d.run_id
+        WHERE NOT EXISTS (
             SELECT 1 FROM store.batches AS b
-            WHERE b.run_id = %(run_id)s AND b.problem_id = %(problem_id)s AND b.verifier_id = v.verifier_id
-            AND b.first_index <= %(first)s AND b.end_index >= %(end)s AND b.state <> 'cancelled'
+            WHERE b.run_id = d.run_id AND b.problem_id = d.problem_id AND b.verifier_id = v.verifier_id
+            AND b.first_index <= d.first_index AND b.end_index >= d.end_index AND b.state <> 'cancelled'
         )
-        RETURNING batch_id
+        ORDER BY v.verifier_id, d.place
+        RETURNING batch_id, run_id, problem_id, first_index
     """
     values = {
-        "run_id": batch.run_id,
-        "problem_id": batch.problem_id,
-        "first": batch.first_index,
-        "end": batch.end_index,
+        "runs": [batch.run_id for batch in drawn],
+        "problems": [batch.problem_id for batch in drawn],
+        "firsts": [batch.first_index for batch in drawn],
+        "ends": [batch.end_index for batch in drawn],
     }
-    return [row[0] for row in _execute(connection, query, values)]
+    followers: dict[tuple[int, int, int], list[int]] = {}
+    for batch_id, *drawn_key in _execute(connection, query, values):
+        run_id, problem_id, first_index = drawn_key
+        followers.setdefault((run_id, problem_id, first_index), []).append(batch_id)
+    return [followers.get((batch.run_id, batch.problem_id, batch.first_index), []) for batch in drawn]
 
 
 def claim(connection: sa.Connection, batch_id: int, worker: str, lease_seconds: float) -> Batch | None:
     """Take a batch; None when it is done, held by another worker, or its run is paused or cancelled."""
-    values = {"batch_id": batch_id, "worker": worker, "lease_seconds": lease_seconds}
-    row = _execute(connection, _sql("claim_batch"), values).fetchone()
-    return Batch(*row) if row else None
+    taken = claim_all(connection, [batch_id], worker, lease_seconds)
+    return taken[0] if taken else None
+
+
+def claim_all(connection: sa.Connection, batch_ids: Sequence[int], worker: str, lease_seconds: float) -> list[Batch]:
+    """Take those of these batches that can be taken."""
+    values = {"batch_ids": list(batch_ids), "worker": worker, "lease_seconds": lease_seconds}
+    return [Batch(*row) for row in _execute(connection, _sql("claim_batches"), values)]
 
 
 def extend_leases(connection: sa.Connection, batch_ids: Sequence[int], worker: str, lease_seconds: float) -> None:
@@ -157,11 +170,6 @@ def _storable(error: str) -> str:
     return _UNSTORABLE.sub("\ufffd", error)[:_LONGEST_ERROR]
 
 
-def mark_enqueued(connection: sa.Connection, batch_ids: Sequence[int]) -> None:
-    """Remember that messages for these batches were sent."""
-    _execute(connection, "UPDATE store.batches SET enqueued_at = now() WHERE batch_id = ANY(%s)", [list(batch_ids)])
-
-
 def mark_done(connection: sa.Connection, rows_by_batch: dict[int, int]) -> None:
     """Close batches whose rows are written in this very transaction."""
     query = """
@@ -180,18 +188,18 @@ def sweep_expired(connection: sa.Connection) -> int:
 
 
 def ready_queues(connection: sa.Connection, patience: float) -> list[ReadyQueue]:
-    """For each queue with waiting batches: how many, and whether none was taken for `patience` seconds."""
+    """For each queue with waiting batches: their messages, and whether none was taken for `patience` seconds."""
     query = """
         SELECT CASE WHEN b.verifier_id IS NULL THEN r.model_id ELSE 0 END AS queue_key,
                min(m.name) FILTER (WHERE b.verifier_id IS NULL),
-               count(*) FILTER (WHERE b.state = 'ready'),
+               count(DISTINCT coalesce(b.sent_with, b.batch_id)) FILTER (WHERE b.state = 'ready'),
                coalesce(max(b.leased_at) < now() - make_interval(secs => %(patience)s), true)
         FROM store.batches AS b
         JOIN store.runs AS r ON r.run_id = b.run_id
         JOIN store.models AS m ON m.model_id = r.model_id
         WHERE r.state = 'open' AND (b.state = 'ready' OR b.leased_at > now() - make_interval(secs => %(patience)s * 2))
         GROUP BY queue_key
-        HAVING count(*) FILTER (WHERE b.state = 'ready') > 0
+        HAVING count(DISTINCT coalesce(b.sent_with, b.batch_id)) FILTER (WHERE b.state = 'ready') > 0
     """
     return [ReadyQueue(*row) for row in _execute(connection, query, {"patience": patience})]
 
@@ -203,15 +211,3 @@ def lost_batches(connection: sa.Connection, quiet: Sequence[ReadyQueue], patienc
         "quiet_keys": [queue.key for queue in quiet],
     }
     return [row[0] for row in _execute(connection, _sql("lost_batches"), values)]
-
-
-def queue_keys(connection: sa.Connection, batch_ids: Sequence[int]) -> dict[int, str | None]:
-    """For each batch the name of the model whose workers draw it, or None when it is to be judged."""
-    query = """
-        SELECT b.batch_id, CASE WHEN b.verifier_id IS NULL THEN m.name END
-        FROM store.batches AS b
-        JOIN store.runs AS r ON r.run_id = b.run_id
-        JOIN store.models AS m ON m.model_id = r.model_id
-        WHERE b.batch_id = ANY(%s)
-    """
-    return dict(_execute(connection, query, [list(batch_ids)]).fetchall())

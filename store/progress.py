@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from store.connection import driver
 from store.fingerprint import text_hash
+from store.run_control import run_state
 from store.runs import Run
 
 
@@ -41,6 +42,7 @@ class RunProgress:
     errors: list[str]
     verifiers: list[VerifierProgress]
     empty: int = 0
+    run_state: str = "open"
 
     @property
     def open_batches(self) -> int:
@@ -80,6 +82,7 @@ def run_progress(connection: sa.Connection, run: Run) -> RunProgress:
         errors=[row[0] for row in errors.fetchall()],
         verifiers=_verifier_progress(connection, run),
         empty=empty,
+        run_state=run_state(connection, run.run_id),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,9 +52,21 @@ def problem_row(connection: sa.Connection, problem_id: int) -> ProblemRow:
 
 def draw_order(connection: sa.Connection, batch: Batch) -> DrawOrder:
     """What to ask of the engine for a batch. Seeds depend on run, problem and index alone, so a repeat is the same."""
-    run = run_by_id(connection, batch.run_id)
-    problem = problem_row(connection, batch.problem_id)
-    model, options = model_of(connection, run)
+    return draw_orders(connection, [batch])[0]
+
+
+def draw_orders(connection: sa.Connection, batches_to_draw: Sequence[Batch]) -> list[DrawOrder]:
+    """The same for several batches, with a query for each kind of row and not for each batch."""
+    runs_asked = {run_id: run_by_id(connection, run_id) for run_id in {batch.run_id for batch in batches_to_draw}}
+    models_asked = {run_id: model_of(connection, run) for run_id, run in runs_asked.items()}
+    problems_asked = _problem_rows(connection, {batch.problem_id for batch in batches_to_draw})
+    return [
+        _draw_order(batch, runs_asked[batch.run_id], problems_asked[batch.problem_id], *models_asked[batch.run_id])
+        for batch in batches_to_draw
+    ]
+
+
+def _draw_order(batch: Batch, run: Run, problem: ProblemRow, model: Model, options: Mapping[str, Any]) -> DrawOrder:
     base = base_seed(run.fingerprint, problem.key, int(run.sampling["seed"]))
     return DrawOrder(
         run=run,
@@ -65,6 +77,12 @@ def draw_order(connection: sa.Connection, batch: Batch) -> DrawOrder:
         model=model,
         engine_options=options,
     )
+
+
+def _problem_rows(connection: sa.Connection, problem_ids: Collection[int]) -> dict[int, ProblemRow]:
+    columns = [problems.c[name] for name in ProblemRow.__dataclass_fields__]
+    rows = connection.execute(sa.select(*columns).where(problems.c.problem_id.in_(problem_ids)))
+    return {row.problem_id: ProblemRow(*row) for row in rows}
 
 
 def model_of(connection: sa.Connection, run: Run) -> tuple[Model, Mapping[str, Any]]:

@@ -14,11 +14,13 @@ from store.connection import transaction
 from store.errors import PassatkError
 from store.model_registry import ensure_model
 from store.progress import RunProgress, run_progress
+from store.run_control import set_priority
 from store.runs import NewRun, Run, Sampling, create_run, find_run, list_runs, raise_target, sampling_values
 from store.verifier_registry import attach_verifier
 from store.work import benchmark_format
 from workers import planning
 from workers.judging import LocalJudges, default_jobs
+from workers.run_control import COMMANDS
 from workers.settings import WorkerSettings
 from workers.verifiers import default_verifier
 from workers.watch import current, watch
@@ -49,6 +51,7 @@ def run() -> None:
 @click.option("--stop", multiple=True, help="End a completion here; \\n is a line break. Repeatable.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--prompt-template", default="{prompt}", help="{prompt} stands for the problem's prompt.")
+@click.option("--priority", type=int, default=0, show_default=True, help="Higher goes first.")
 @click.option(
     "--verifier", "verifiers", multiple=True, help="Judges every sample; the first is the reference. Repeatable."
 )
@@ -59,6 +62,7 @@ def create(
     backend: str,
     samples: int,
     prompt_template: str,
+    priority: int,
     verifiers: tuple[str, ...],
     **sampling: Any,
 ) -> None:
@@ -83,6 +87,8 @@ def create(
                 reference_verifier_id=rows[0].verifier_id,
             ),
         )
+        if is_new and priority:
+            set_priority(connection, created.run_id, priority)
         for row in rows:
             attach_verifier(connection, created.run_id, row.verifier_id)
     wanted = created.samples_per_problem
@@ -137,7 +143,7 @@ def _status_values(found: Run, progress: RunProgress) -> dict[str, Any]:
         "run": found.name,
         "state": _state(found.state, progress),
         "samples_per_problem": found.samples_per_problem,
-        **asdict(progress),
+        **{name: value for name, value in asdict(progress).items() if name != "run_state"},
     }
 
 
@@ -164,9 +170,22 @@ def topup(name: str, samples: int, wait: bool) -> None:
     _start(_find(name), wait, planning.DRAW_SIZE)
 
 
+@run.command("watch")
+@click.argument("name", metavar="RUN")
+def watch_command(name: str) -> None:
+    """Show the progress of a run that was started, here or elsewhere; stopping this stops nothing."""
+    ready()
+    found = _find(name)
+    if not current(found).open_batches:
+        click.echo(
+            f"Run {found.name} has no batches to wait for: `passatk run start {found.name}` plans what it lacks."
+        )
+        return
+    _watch(found)
+
+
 def _start(found: Run, wait: bool, draw_size: int) -> None:
     from workers.enqueue import enqueue
-    from workers.sweeper import sweep
 
     plan = planning.plan_run(found, draw_size)
     enqueue(plan.batch_ids)
@@ -176,6 +195,12 @@ def _start(found: Run, wait: bool, draw_size: int) -> None:
     if not wait:
         click.echo(f"{len(plan.batch_ids):,} batches sent to the workers.")
         return
+    _watch(found)
+
+
+def _watch(found: Run) -> None:
+    from workers.sweeper import sweep
+
     with transaction() as connection:
         model = find_model_name(connection, found)
     hint = (
@@ -194,6 +219,8 @@ def find_model_name(connection: Any, found: Run) -> str:
 
 
 def _conclude(found: Run, progress: RunProgress) -> None:
+    if progress.run_state == "cancelled":
+        raise RunIncomplete(f"Run {found.name} was cancelled: {progress.samples:,} samples are stored.")
     if progress.failed_batches:
         reasons = "; ".join(progress.errors)
         raise RunIncomplete(
@@ -230,6 +257,10 @@ def _open_run(name: str) -> Run:
     if found.state != "open":
         raise PassatkError(f'Run "{found.name}" is {found.state}: nothing of it is drawn or judged.')
     return found
+
+
+for _command in COMMANDS:
+    run.add_command(_command)
 
 
 @click.command()

@@ -7,35 +7,34 @@ from collections.abc import Sequence
 from amqp.exceptions import ChannelError
 from kombu.exceptions import OperationalError
 
-from store.batches import mark_enqueued, queue_keys
 from store.connection import transaction
+from store.tickets import Message, mark_sent, messages
 from workers.app import app
 from workers.errors import BrokerUnreachable
 from workers.queues import VERIFY_QUEUE, draw_queue
 
-_CHUNK = 500
+#: Batches whose messages are sent between two words with the store.
+_CHUNK = 4096
 
 
 def enqueue(batch_ids: Sequence[int]) -> None:
-    """Send one message for each batch. Sending twice does no harm; one never sent is found by the sweeper."""
+    """Send messages for these batches. Sending twice does no harm; one never sent is found by the sweeper."""
     for start in range(0, len(batch_ids), _CHUNK):
-        chunk = list(batch_ids[start : start + _CHUNK])
         with transaction() as connection:
-            models = queue_keys(connection, chunk)
-        _send(chunk, models)
+            cut = messages(connection, batch_ids[start : start + _CHUNK])
+        _send(cut)
         with transaction() as connection:
-            mark_enqueued(connection, chunk)
+            mark_sent(connection, cut)
 
 
-def _send(batch_ids: Sequence[int], models: dict[int, str | None]) -> None:
+def _send(cut: Sequence[Message]) -> None:
     try:
         with app.producer_or_acquire() as producer:
-            for batch_id in batch_ids:
-                model = models.get(batch_id)
-                name, queue = ("passatk.verify", VERIFY_QUEUE)
-                if model is not None:
-                    name, queue = ("passatk.generate", draw_queue(model))
-                app.send_task(name, args=[batch_id], queue=queue, producer=producer)
+            for message in cut:
+                name, queue = "passatk.verify", VERIFY_QUEUE
+                if message.model_name is not None:
+                    name, queue = "passatk.generate", draw_queue(message.model_name)
+                app.send_task(name, args=list(message.batch_ids), queue=queue, producer=producer)
     except OperationalError as error:
         raise BrokerUnreachable(
             f"The broker does not answer ({error}): the batches are stored and are sent when it is back."

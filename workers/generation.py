@@ -1,43 +1,31 @@
-"""Draw a batch: lease it, ask the engine, write the samples, send on what must be judged. Runs without Celery."""
+"""Draw batches: lease them, ask the engine, write the samples, send on what must be judged. Runs without Celery."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
-import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Any
 
-from store.batches import Batch, claim, hand_back
+from store.batches import Batch, hand_back
 from store.connection import patiently, transaction
 from store.errors import PassatkError
 from store.model_registry import Model
-from store.samples import SampleRow
-from store.work import DrawOrder, draw_order, ensure_engine
-from workers.engines import Engine, EngineLoad, Generated, GenerationRequest, SamplingParameters, open_engine
+from store.tickets import claim_by_tickets
+from store.work import DrawOrder, draw_orders, ensure_engine
+from workers.drawing import Asked, Loaded, ask
+from workers.engines import Engine, EngineLoad, open_engine
 from workers.enqueue import enqueue
-from workers.errors import BrokerUnreachable, EngineFailed, PromptTooLong
+from workers.errors import BrokerUnreachable
 from workers.heartbeat import Heartbeat
-from workers.presence import worker_id
 from workers.settings import WorkerSettings
 from workers.tally import TALLY
 from workers.writer import Writer
 
 _LOG = logging.getLogger(__name__)
-
-#: How often a waiting thread looks whether the engine still moves.
-_WATCH_SECONDS = 30.0
-
-
-@dataclass(frozen=True)
-class _Loaded:
-    engine: Engine
-    model: Model
-    options: Mapping[str, Any]
-    engine_id: int
 
 
 class Generator:
@@ -48,47 +36,62 @@ class Generator:
         self._writer = Writer()
         self._options = dict(engine_options or {})
         self._lock = threading.Lock()
-        self._loaded: _Loaded | None = None
+        self._loaded: Loaded | None = None
 
-    def run(self, batch_id: int) -> None:
-        """Draw one batch, unless it is done or another worker has it."""
-        batch = patiently(lambda: self._claim(batch_id))
-        if batch is None:
+    def run(self, *batch_ids: int) -> None:
+        """Draw as many batches as a message names: those, or better ones of the same queue, or what there is."""
+        batches = patiently(lambda: self._claim(batch_ids))
+        if not batches:
             return
-        try:
-            with self._heartbeat.holding(batch.batch_id):
-                followers = self._draw(batch, patiently(lambda: _order(batch)))
-        except PassatkError as error:
-            self._give_back(batch, str(error), final=not error.retryable)
-        except Exception as error:
-            _LOG.exception("Batch %d broke.", batch.batch_id)
-            self._give_back(batch, f"{type(error).__name__}: {error}", final=False)
-        else:
-            _send_on(followers)
+        with contextlib.ExitStack() as held:
+            for batch in batches:
+                held.enter_context(self._heartbeat.holding(batch.batch_id))
+            followers = self._draw_all(batches)
+        _send_on(followers)
 
-    def _claim(self, batch_id: int) -> Batch | None:
-        # Committed on its own: whatever breaks from here on counts as a try of this batch.
+    def _claim(self, batch_ids: Sequence[int]) -> list[Batch]:
+        # Committed on its own: whatever breaks from here on counts as a try of these batches.
         with transaction() as connection:
-            return claim(connection, batch_id, self._heartbeat.worker, self._heartbeat.lease_seconds)
+            return claim_by_tickets(connection, batch_ids, self._heartbeat.worker, self._heartbeat.lease_seconds)
 
-    def _draw(self, batch: Batch, order: DrawOrder) -> list[int]:
-        loaded = self._load(order.model, order.engine_options)
-        request = request_for(order)
+    def _draw_all(self, batches: Sequence[Batch]) -> list[int]:
+        """Everything is asked of the engine before anything is waited for; a batch that breaks is given back alone."""
+        asked: list[Asked] = []
+        with self._blaming(batches):
+            orders = patiently(lambda: _orders(batches))
+            # One for all: the batches of a queue are drawn by one model.
+            loaded = self._load(orders[0].model, orders[0].engine_options)
+            for batch, order in zip(batches, orders, strict=True):
+                with self._blaming([batch]):
+                    asked.append(ask(loaded, batch, order))
+        written: list[tuple[Batch, Future[list[int]]]] = []
+        for one in asked:
+            with self._blaming([one.batch]):
+                written.append((one.batch, self._writer.write(one.batch, one.rows())))
+        followers: list[int] = []
+        for batch, ids in written:
+            with self._blaming([batch]):
+                followers += ids.result()
+        return followers
+
+    @contextlib.contextmanager
+    def _blaming(self, batches: Sequence[Batch]) -> Iterator[None]:
+        """What breaks in the block is laid at the door of these batches: they are given back, the others go on."""
         try:
-            generated = _wait(loaded.engine, loaded.engine.submit(request))
-        except PromptTooLong as error:
-            raise PromptTooLong(f"problem {order.problem_key}: {error}") from error
-        if len(generated) != len(order.seeds):
-            raise EngineFailed(f"The engine drew {len(generated)} samples, asked for {len(order.seeds)} samples.")
-        # The engine that drew them: by now another thread may have loaded another model.
-        rows = _rows(batch, generated, loaded.engine_id, loaded.engine.prompt_text(request))
-        return self._writer.write(batch, rows).result()
+            yield
+        except PassatkError as error:
+            for batch in batches:
+                self._give_back(batch, str(error), final=not error.retryable)
+        except Exception as error:
+            _LOG.exception("Batch %d broke.", batches[0].batch_id)
+            for batch in batches:
+                self._give_back(batch, f"{type(error).__name__}: {error}", final=False)
 
     def load(self, model: Model, options: Mapping[str, Any] | None = None) -> Engine:
         """The engine of a model; another model's engine, or a dead one, is closed first."""
         return self._load(model, options).engine
 
-    def _load(self, model: Model, options: Mapping[str, Any] | None) -> _Loaded:
+    def _load(self, model: Model, options: Mapping[str, Any] | None) -> Loaded:
         wanted = {**dict(options or {}), **self._options}
         with self._lock:
             loaded = self._loaded
@@ -102,7 +105,7 @@ class Generator:
             except BaseException:
                 engine.close()  # a second one beside it might not fit into memory
                 raise
-            self._loaded = _Loaded(engine, model, wanted, engine_id)
+            self._loaded = Loaded(engine, model, wanted, engine_id)
             return self._loaded
 
     def engine_load(self) -> EngineLoad | None:
@@ -136,23 +139,9 @@ class Generator:
             self._unload()
 
 
-def _wait(engine: Engine, future: Future[list[Generated]]) -> list[Generated]:
-    while True:
-        try:
-            return future.result(timeout=_WATCH_SECONDS)
-        except TimeoutError:
-            if future.done() or engine.alive():
-                continue  # a long batch, or done just now
-            # A step that hangs never comes back, and a thread cannot be killed: the process goes, a supervisor
-            # starts another, and the leases bring the batches back.
-            _LOG.critical("The engine has stopped making progress; this worker ends so that another can start.")
-            logging.shutdown()
-            os._exit(70)
-
-
-def _order(batch: Batch) -> DrawOrder:
+def _orders(batches: Sequence[Batch]) -> list[DrawOrder]:
     with transaction() as connection:
-        return draw_order(connection, batch)
+        return draw_orders(connection, batches)
 
 
 def _engine_row(engine: Engine) -> int:
@@ -170,52 +159,6 @@ def _engine_row(engine: Engine) -> int:
                 "settings": dict(identity.settings),
             },
         )
-
-
-def request_for(order: DrawOrder) -> GenerationRequest:
-    """What to ask of an engine for a batch."""
-    stored = order.sampling
-    sampling = SamplingParameters(
-        temperature=stored["temperature"],
-        top_p=stored["top_p"],
-        top_k=stored["top_k"],
-        max_tokens=stored["max_tokens"],
-        stop=tuple(stored["stop"]),
-        token_logprobs=bool(stored.get("token_logprobs")),
-    )
-    return GenerationRequest(order.asked.text, order.seeds, sampling, order.asked.messages, order.run.adapter)
-
-
-def _rows(batch: Batch, generated: Sequence[Generated], engine_id: int, prompt: str) -> list[SampleRow]:
-    return [
-        SampleRow(
-            run_id=batch.run_id,
-            problem_id=batch.problem_id,
-            sample_index=index,
-            batch_id=batch.batch_id,
-            completion=one.text,
-            engine_id=engine_id,
-            seed=one.seed,
-            request_samples=one.request_samples or len(generated),
-            prompt_tokens=one.prompt_tokens,
-            cached_prompt_tokens=one.cached_prompt_tokens,
-            completion_tokens=one.completion_tokens,
-            finish_reason=one.finish_reason,
-            cumulative_logprob=one.cumulative_logprob,
-            latency_seconds=one.seconds,
-            cache_write_tokens=one.cache_write_tokens,
-            reasoning_tokens=one.reasoning_tokens,
-            queue_seconds=one.queue_seconds,
-            prefill_seconds=one.prefill_seconds,
-            decode_seconds=one.decode_seconds,
-            gpu_seconds=one.gpu_seconds,
-            worker_id=worker_id(),
-            prompt=prompt if index == batch.first_index else None,
-            token_ids=one.token_ids,
-            token_logprobs=one.token_logprobs,
-        )
-        for index, one in zip(batch.indexes, generated, strict=True)
-    ]
 
 
 def _send_on(batch_ids: Sequence[int]) -> None:

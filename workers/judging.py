@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 
 import sqlalchemy as sa
 
-from store.batches import sweep_expired
+from store.batches import claim, sweep_expired
 from store.connection import patiently, transaction
 from store.errors import PassatkError
 from store.runs import Run
@@ -43,7 +47,8 @@ class LocalJudges:
             self._collect()
             for batch_id in patiently(self._ready):
                 if batch_id not in self._running:
-                    self._running[batch_id] = self._pool.submit(judge_here, batch_id)
+                    with _interrupts_held():
+                        self._running[batch_id] = self._pool.submit(judge_here, batch_id)
         except BrokenExecutor as error:
             self._replace_processes(error)
 
@@ -104,15 +109,24 @@ def judge_here(batch_id: int) -> None:
     """Judge one batch in this process."""
     from workers.verification import the_verification
 
-    the_verification().run(batch_id)
+    the_verification().run(batch_id, claim)  # this one and no other: the command is about one run
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Processes started here hold Ctrl-C back from their first instruction on, until they ignore it."""
+    resource_tracker.ensure_running()  # its start would let interrupts through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _ignore_interrupts() -> None:
     # Ctrl-C goes to the whole group: the parent decides, its processes finish the batch in work.
-    import atexit
-    import signal
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     atexit.register(_close_verification)
 
 

@@ -36,7 +36,7 @@ def sweep(settings: WorkerSettings) -> int:
 
 
 def _fewer_messages(queue: ReadyQueue) -> bool:
-    return queue_depth(draw_queue(queue.model_name) if queue.model_name is not None else VERIFY_QUEUE) < queue.ready
+    return queue_depth(draw_queue(queue.model_name) if queue.model_name is not None else VERIFY_QUEUE) < queue.messages
 
 
 class Sweeper(threading.Thread):

@@ -6,16 +6,17 @@ from workers.app import app
 
 
 @app.task(name="passatk.generate")
-def generate(batch_id: int) -> None:
-    """Draw the samples of a batch."""
+def generate(*batch_ids: int) -> None:
+    """Draw the samples of as many batches."""
     from workers.generation import the_generator
 
-    the_generator().run(batch_id)
+    the_generator().run(*batch_ids)
 
 
 @app.task(name="passatk.verify")
-def verify(batch_id: int) -> None:
-    """Judge the samples of a batch."""
+def verify(*batch_ids: int) -> None:
+    """Judge the samples of as many batches, one after the other."""
     from workers.verification import the_verification
 
-    the_verification().run(batch_id)
+    for batch_id in batch_ids:
+        the_verification().run(batch_id)

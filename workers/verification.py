@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from store.batches import Batch, claim, hand_back, mark_done
+import sqlalchemy as sa
+
+from store.batches import Batch, hand_back, mark_done
 from store.connection import patiently, transaction
 from store.environments import ensure_environment
 from store.errors import PassatkError
 from store.generated_tests import TestRow, tests_of
 from store.model_registry import ensure_model
+from store.tickets import claim_by_tickets
 from store.verdict_sides import CostRow
 from store.verdicts import (
     KnownVerdict,
@@ -44,6 +47,15 @@ from workers.verifiers.protocol import (
 
 _LOG = logging.getLogger(__name__)
 
+#: How a batch is taken: by id, worker and seconds of lease.
+Take = Callable[[sa.Connection, int, str, float], Batch | None]
+
+
+def _by_ticket(connection: sa.Connection, batch_id: int, worker: str, lease_seconds: float) -> Batch | None:
+    taken = claim_by_tickets(connection, [batch_id], worker, lease_seconds)
+    return taken[0] if taken else None
+
+
 #: After this many tries of a batch, what still breaks the verifier ends undecided.
 VERIFIER_TRIES = 3
 
@@ -65,9 +77,9 @@ class Verification:
         self._open: dict[int, Verifier] = {}
         self._environments: dict[int, int] = {}
 
-    def run(self, batch_id: int) -> None:
-        """Judge one batch, unless it is done or another worker has it."""
-        batch = patiently(lambda: self._claim(batch_id))
+    def run(self, batch_id: int, take: Take = _by_ticket) -> None:
+        """Judge one batch: the one a message names or a better one; with `claim` this one, unless another has it."""
+        batch = patiently(lambda: self._claim(batch_id, take))
         if batch is None:
             return
         try:
@@ -81,10 +93,10 @@ class Verification:
             _LOG.exception("Batch %d broke.", batch.batch_id)
             _give_back(batch, f"{type(error).__name__}: {error}", final=False)
 
-    def _claim(self, batch_id: int) -> Batch | None:
+    def _claim(self, batch_id: int, take: Take) -> Batch | None:
         # Committed on its own: whatever breaks from here on counts as a try of this batch.
         with transaction() as connection:
-            return claim(connection, batch_id, self._heartbeat.worker, self._heartbeat.lease_seconds)
+            return take(connection, batch_id, self._heartbeat.worker, self._heartbeat.lease_seconds)
 
     def _order(self, batch: Batch) -> _Order:
         with transaction() as connection:

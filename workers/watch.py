@@ -98,13 +98,17 @@ def _until_done(
         show.update(progress, rate)
         if (progress.open_batches if left is None else left()) == 0:
             return progress if left is None else current(run)
+        if progress.run_state == "cancelled":
+            return progress
         trouble = _trouble_of(each_pass)
+        if progress.run_state == "paused":
+            trouble = f"Run {run.name} is paused: `passatk run resume {run.name}` lets it go on."
         if trouble and trouble != told:
             click.echo(trouble, err=True)
             told = trouble
         time.sleep(0.5)
         newer = current(run)
-        if newer.batches != progress.batches or newer.batches.get("leased"):
+        if newer.batches != progress.batches or newer.batches.get("leased") or newer.run_state != "open":
             last_change, hinted = time.monotonic(), False
         elif not hinted and time.monotonic() - last_change > _NO_WORKER_SECONDS:
             click.echo(idle_hint, err=True)

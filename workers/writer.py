@@ -82,4 +82,4 @@ def _commit(group: Sequence[_Finished]) -> list[list[int]]:
     with transaction() as connection:
         new = write_samples(connection, (row for item in group for row in item.rows))
         mark_done(connection, {item.batch.batch_id: new.get(item.batch.batch_id, 0) for item in group})
-        return [follow_with_verification(connection, item.batch) for item in group]
+        return follow_with_verification(connection, [item.batch for item in group])

@@ -38,6 +38,7 @@ batches = sa.Table(
     sa.Column(
         "enqueued_at", sa.TIMESTAMP(timezone=True), nullable=True, comment="when its message was last sent to the queue"
     ),
+    number("sent_with", sa.BigInteger, "first batch of the message it was last sent with", null=True),
     text_column("error", "why the last try failed", null=True),
     number("row_count", sa.Integer, "rows written when it was done", null=True),
     created(),
@@ -47,6 +48,7 @@ batches = sa.Table(
     sa.CheckConstraint("0 <= first_index AND first_index < end_index", name="index_range"),
     sa.Index("ix_batches_open", "run_id", "problem_id", postgresql_where=sa.text("state IN ('ready', 'leased')")),
     sa.Index("ix_batches_run_state", "run_id", "state"),
+    sa.Index("ix_batches_ready", "run_id", "verifier_id", "batch_id", postgresql_where=sa.text("state = 'ready'")),
     comment="One unit of work: a problem and an index range to draw or to judge. Its rows are written all at once.",
 )
 

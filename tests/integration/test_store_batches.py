@@ -14,6 +14,7 @@ from store import batches
 from store.batches import MAX_TRIES, Batch, ReadyQueue
 from store.connection import transaction
 from store.runs import Run
+from store.tickets import SAMPLES_A_MESSAGE, Message, mark_sent, messages
 
 
 def _claim(batch_id: int, worker: str = "a", lease: float = 60.0) -> Batch | None:
@@ -244,7 +245,7 @@ class TestLostMessages:
         _age(workshop, batch_id, created_at=4)
         assert _lost() == [batch_id]
         with transaction() as connection:
-            batches.mark_enqueued(connection, [batch_id])
+            mark_sent(connection, messages(connection, [batch_id]))
         assert _lost() == []
 
     def test_overtaken(self, workshop: Any, run: Run, problem: int, batch_id: int) -> None:
@@ -327,7 +328,7 @@ class TestQueues:
         workshop.batch(other, workshop.problems(other)[0], 0, 4, verifier_id=verifier)
         workshop.batch(run, problem, 0, 4, verifier_id=verifier)
         queues = {queue.model_name: queue for queue in _queues()}
-        assert {name: queue.ready for name, queue in queues.items()} == {"tiny": 3, None: 2}
+        assert {name: queue.messages for name, queue in queues.items()} == {"tiny": 3, None: 2}
         assert queues[None].key == 0
         assert all(queue.quiet for queue in queues.values())
 
@@ -340,10 +341,39 @@ class TestQueues:
         _age(workshop, taken, leased_at=31)
         assert [queue.quiet for queue in _queues()] == [True]
 
-    def test_each_batch_knows_its_queue(self, workshop: Any, run: Run, problem: int, batch_id: int) -> None:
-        judged = workshop.batch(run, problem, 0, 1, verifier_id=workshop.verifier())
+    def test_batches_that_came_with_one_message_count_once(self, workshop: Any, run: Run, problem: int) -> None:
+        ids = [workshop.batch(run, problem, n, n + 1) for n in range(3)]
         with transaction() as connection:
-            assert batches.queue_keys(connection, [batch_id, judged, 999]) == {batch_id: "tiny", judged: None}
+            mark_sent(connection, messages(connection, ids))
+        assert [queue.messages for queue in _queues()] == [1]
+
+
+class TestMessages:
+    """Which batches are sent together."""
+
+    def _cut(self, *ids: int) -> list[Message]:
+        with transaction() as connection:
+            return messages(connection, ids)
+
+    def test_each_knows_its_queue(self, workshop: Any, run: Run, problem: int, batch_id: int) -> None:
+        judged = workshop.batch(run, problem, 0, 1, verifier_id=workshop.verifier())
+        assert self._cut(batch_id, judged, 999) == [Message("tiny", (batch_id,)), Message(None, (judged,))]
+
+    def test_small_batches_of_a_run_go_together(self, workshop: Any, run: Run, problem: int) -> None:
+        single = [workshop.batch(run, problem, n, n + 1) for n in range(SAMPLES_A_MESSAGE + 1)]
+        assert self._cut(*single) == [Message("tiny", tuple(single[:-1])), Message("tiny", (single[-1],))]
+        whole = [workshop.batch(run, problem, n, n + SAMPLES_A_MESSAGE) for n in range(2)]
+        assert self._cut(*whole) == [Message("tiny", (one,)) for one in whole]
+
+    def test_other_runs_and_verifiers_go_apart(self, workshop: Any, run: Run, problem: int) -> None:
+        other = workshop.run(problems=1, name="other", samples=9)
+        mixed = [
+            workshop.batch(run, problem, 0, 1),
+            workshop.batch(other, problem, 0, 1),
+            workshop.batch(other, problem, 1, 2, verifier_id=workshop.verifier("answer")),
+            workshop.batch(other, problem, 2, 3, verifier_id=workshop.verifier("chain")),
+        ]
+        assert [message.batch_ids for message in self._cut(*mixed)] == [(one,) for one in mixed]
 
 
 class TestFollowers:
@@ -351,7 +381,7 @@ class TestFollowers:
 
     def _follow(self, batch: Batch) -> list[int]:
         with transaction() as connection:
-            return batches.follow_with_verification(connection, batch)
+            return batches.follow_with_verification(connection, [batch])[0]
 
     def test_one_for_each_verifier_once(self, workshop: Any) -> None:
         run = workshop.run(problems=1, verifiers=[("answer", "1"), ("chain", "1")])

@@ -16,11 +16,12 @@ import psycopg
 import pytest
 
 from store import connection as store_connection
-from store.batches import MAX_TRIES, claim, mark_enqueued
+from store.batches import MAX_TRIES, claim
 from store.connection import StoreUnreachable, database_url, transaction
 from store.fingerprint import base_seed
 from store.model_registry import ensure_model
 from store.runs import Run
+from store.tickets import mark_sent
 from store.work import draw_order, prompts_of
 from workers import generation, writer
 from workers.engines import EngineIdentity, Generated, GenerationRequest, SamplingParameters
@@ -422,7 +423,7 @@ def test_prompts_are_rendered_in_the_benchmarks_order(workshop: Any, run: Run) -
 
 def test_marking_nothing_as_sent_is_nothing(run: Run) -> None:
     with transaction() as connection:
-        mark_enqueued(connection, [])
+        mark_sent(connection, [])
 
 
 def test_engines_are_closed_with_the_generator(bench: Bench, batch_id: int) -> None:

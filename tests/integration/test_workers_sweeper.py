@@ -12,6 +12,7 @@ import kombu.pools
 import psycopg
 import pytest
 
+from store import tickets
 from store.batches import MAX_TRIES, claim
 from store.connection import database_url, patiently, transaction
 from store.runs import Run
@@ -51,6 +52,12 @@ def broker(store: StoreSettings) -> Iterator[None]:
     _use(before)
 
 
+@pytest.fixture(autouse=True)
+def one_batch_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that messages can be counted; how batches are put together is tested where that is done."""
+    monkeypatch.setattr(tickets, "SAMPLES_A_MESSAGE", 1)
+
+
 @pytest.fixture
 def run(broker: None, workshop: Any) -> Run:
     return workshop.run(problems=1, samples=64)
@@ -74,7 +81,7 @@ def _received(queue: str) -> list[tuple[str, Any]]:
                 message = box.get(block=False)
             except box.Empty:
                 break
-            found.append((message.headers["task"], message.payload[0]))
+            found += [(message.headers["task"], [batch_id]) for batch_id in message.payload[0]]
             message.ack()
         box.close()
     return found
@@ -176,6 +183,18 @@ def test_messages_that_wait_are_not_sent_again(workshop: Any, run: Run, waiting:
     for _ in range(3):
         assert sweep(SETTINGS) == 0
     assert queue_depth(draw_queue("tiny")) == 10
+
+
+def test_messages_of_several_batches_that_wait_are_not_sent_again(
+    workshop: Any, run: Run, waiting: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tickets, "SAMPLES_A_MESSAGE", 4)
+    enqueue(waiting)
+    assert queue_depth(draw_queue("tiny")) == 3
+    workshop.rows("UPDATE store.batches SET enqueued_at = now() - interval '1 hour'")
+    assert sweep(SETTINGS) == 0
+    assert sorted(arguments for _, arguments in _received(draw_queue("tiny"))) == [[id_] for id_ in waiting]
+    assert sweep(SETTINGS) == 10
 
 
 def test_a_purged_queue_is_filled_again(workshop: Any, run: Run, waiting: list[int]) -> None:
