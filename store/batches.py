@@ -93,8 +93,11 @@ def follow_with_verification(connection: sa.Connection, drawn: Sequence[Batch]) 
     query = """
         INSERT INTO store.batches (run_id, problem_id, verifier_id, first_index, end_index)
         SELECT d.run_id, d.problem_id, v.verifier_id, d.first_index, d.end_index
-        FROM unnest(%(runs)s::integer[], %(problems)s::integer[], %(firsts)s::integer[], %(ends)s::integer[])
-            WITH ORDINALITY AS d (run_id, problem_id, first_index, end_index, place)
+        FROM (
+            -- The same batch may have been drawn twice at once.
+            SELECT DISTINCT * FROM
+            unnest(%(runs)s::integer[], %(problems)s::integer[], %(firsts)s::integer[], %(ends)s::integer[])
+        ) AS d (run_id, problem_id, first_index, end_index)
         JOIN store.runs AS r ON r.run_id = d.run_id AND r.state <> 'cancelled'
         JOIN store.run_verifiers AS v ON v.run_id = d.run_id
         WHERE NOT EXISTS (
@@ -102,7 +105,7 @@ def follow_with_verification(connection: sa.Connection, drawn: Sequence[Batch]) 
             WHERE b.run_id = d.run_id AND b.problem_id = d.problem_id AND b.verifier_id = v.verifier_id
             AND b.first_index <= d.first_index AND b.end_index >= d.end_index AND b.state <> 'cancelled'
         )
-        ORDER BY v.verifier_id, d.place
+        ORDER BY v.verifier_id, d.run_id, d.first_index, d.problem_id
         RETURNING batch_id, run_id, problem_id, first_index
     """
     values = {
@@ -115,7 +118,7 @@ def follow_with_verification(connection: sa.Connection, drawn: Sequence[Batch]) 
     for batch_id, *drawn_key in _execute(connection, query, values):
         run_id, problem_id, first_index = drawn_key
         followers.setdefault((run_id, problem_id, first_index), []).append(batch_id)
-    return [followers.get((batch.run_id, batch.problem_id, batch.first_index), []) for batch in drawn]
+    return [followers.pop((batch.run_id, batch.problem_id, batch.first_index), []) for batch in drawn]
 
 
 def claim(connection: sa.Connection, batch_id: int, worker: str, lease_seconds: float) -> Batch | None:

@@ -21,7 +21,7 @@ from store.connection import StoreUnreachable, database_url, transaction
 from store.fingerprint import base_seed
 from store.model_registry import ensure_model
 from store.runs import Run
-from store.tickets import mark_sent
+from store.tickets import claim_by_tickets, mark_sent
 from store.work import draw_order, prompts_of
 from workers import generation, writer
 from workers.engines import EngineIdentity, Generated, GenerationRequest, SamplingParameters
@@ -358,9 +358,9 @@ class TestOutages:
             calls.append(1)
             if len(calls) <= 2:
                 raise StoreUnreachable("restarting")
-            return claim(*arguments)
+            return claim_by_tickets(*arguments)
 
-        monkeypatch.setattr(generation, "claim", flaky)
+        monkeypatch.setattr(generation, "claim_by_tickets", flaky)
         bench.generator.run(batch_id)
         assert bench.batch(batch_id) == ("done", 1, 4, None)
 
