@@ -1,6 +1,6 @@
 """One command in a container of its own, for tools that judge: proof checkers, a repository's tests.
 
-Nothing of the host is writable in it and nothing readable but system libraries and what is named; `/work` is a scratch
+Nothing of the host is writable in it, nothing readable but system libraries and what is named; `/scratch` is a folder
 of bounded size that ends with the command. Root builds no walls (see launch): where the worker is root, the
 container belongs to the sandbox's own user.
 """
@@ -26,6 +26,17 @@ _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/alternatives", "/etc
 _PROCESSES = 256
 #: The channel goes in as standard input, since a shell knows no descriptor beyond 9 by name.
 _HANDING_ON = ("/bin/sh", "-c", 'exec "$@" 3>&0 0</dev/null', "sh")
+_STAGE = "/run"
+_SHOW = """
+stage=$1; shift
+mount -t tmpfs -o mode=755 none "$stage"
+number=0
+while [ "$1" != -- ]; do
+    mkdir "$stage/$number"; mount --rbind "$1" "$stage/$number"; number=$((number + 1)); shift
+done
+shift
+exec "$@"
+"""
 Stream = int | IO[bytes]
 #: What bwrap says when the kernel or an AppArmor profile does not let it build its walls.
 _WALL_TROUBLE = b"bwrap: "
@@ -58,7 +69,7 @@ class BoxRun:
 class BoxPlan:
     """A command, what it may read beside the system (host path -> path inside), its files, its environment.
 
-    `files` (name -> content) lie in `/in`; the command starts in `/work`.
+    `files` (name -> content) lie in `/in`; the command starts in `/scratch`.
     """
 
     command: Sequence[str]
@@ -76,20 +87,39 @@ def _bwrap() -> str:
     return bwrap
 
 
+def _command(plan: BoxPlan, limits: BoxLimits, inputs: str | None, inner: Sequence[str]) -> list[str]:
+    """The whole command line: for root, a way to places that only root may enter, and the change to another user."""
+    uid, hidden = sandbox_uid(), [place for place in plan.readable if not _everybody_may_enter(place)]
+    seen = {place: f"{_STAGE}/{number}" for number, place in enumerate(hidden)} if uid is not None else {}
+    walled = [*_prlimit(limits), _bwrap(), *_walls(plan, limits, inputs, seen), *inner, *plan.command]
+    if uid is None:
+        return walled
+    user = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--"]
+    if not seen:
+        return [*user, *walled]
+    # In a mount namespace of this command alone, what is hidden is bound to where everybody may go.
+    stage = ["unshare", "--mount", "--propagation", "private", "--", "/bin/sh", "-ec", _SHOW, "sh", _STAGE, *hidden]
+    return [*stage, "--", *user, *walled]
+
+
+def _everybody_may_enter(place: str) -> bool:
+    path = Path(place)
+    return all(one.stat().st_mode & 0o005 == 0o005 for one in (path, *path.parents) if one.is_dir())
+
+
 def open_box(plan: BoxPlan, limits: BoxLimits) -> subprocess.Popen[bytes]:
     """Start a command that stays and is spoken to over its standard input and output. `files` are not laid out.
 
     The caller ends it. Raises SandboxUnavailable, or VerifierBroken where it does not start.
     """
-    command = [*_prlimit(limits), _bwrap(), *_walls(plan, limits), *plan.command]
-    return _start(command, subprocess.PIPE, subprocess.PIPE, subprocess.DEVNULL)
+    return _start(_command(plan, limits, None, []), subprocess.PIPE, subprocess.PIPE, subprocess.DEVNULL)
 
 
 def run_in_box(plan: BoxPlan, limits: BoxLimits) -> BoxRun:
     """Run the command to its end or its limits. Raises SandboxUnavailable, or VerifierBroken where no wall stands."""
-    bwrap = _bwrap()
+    _bwrap()
     with _folder(plan.files) as inputs, _outputs() as (stdout, stderr, channel):
-        command = [*_prlimit(limits), bwrap, *_walls(plan, limits, inputs), *_HANDING_ON, *plan.command]
+        command = _command(plan, limits, inputs, _HANDING_ON)
         started = time.monotonic()
         process = _start(command, channel, stdout, stderr)
         status, limit = _await(process, limits.wall_seconds)
@@ -101,16 +131,16 @@ def run_in_box(plan: BoxPlan, limits: BoxLimits) -> BoxRun:
     return BoxRun(status, said, told, came, wall, limit)
 
 
-def _walls(plan: BoxPlan, limits: BoxLimits, inputs: str | None = None) -> list[str]:
+def _walls(plan: BoxPlan, limits: BoxLimits, inputs: str | None, seen: Mapping[str, str]) -> list[str]:
     command = [
         "--unshare-all", "--unshare-user", "--disable-userns", "--cap-drop", "ALL", "--clearenv", "--new-session",
         "--die-with-parent", "--hostname", "sandbox", "--proc", "/proc", "--dev", "/dev",
     ]  # fmt: skip
     environment = {
         "PATH": "/usr/bin:/bin",
-        "HOME": "/work",
+        "HOME": "/scratch",
         "LC_ALL": "C.UTF-8",
-        "TMPDIR": "/work",
+        "TMPDIR": "/scratch",
         "PYTHONHASHSEED": "0",
     }
     for name, value in (environment | dict(plan.environment)).items():
@@ -121,9 +151,9 @@ def _walls(plan: BoxPlan, limits: BoxLimits, inputs: str | None = None) -> list[
     if inputs is not None:
         command += ["--ro-bind", inputs, "/in"]
     for outside, inside in plan.readable.items():
-        command += ["--ro-bind", outside, inside]
-    command += ["--size", str(limits.scratch_bytes), "--tmpfs", "/work", "--remount-ro", "/dev", "--remount-ro", "/"]
-    return [*command, "--chdir", "/work"]
+        command += ["--ro-bind", seen.get(outside, outside), inside]
+    command += ["--size", str(limits.scratch_bytes), "--tmpfs", "/scratch", "--remount-ro", "/dev", "--remount-ro", "/"]
+    return [*command, "--chdir", "/scratch"]
 
 
 def _prlimit(limits: BoxLimits) -> list[str]:
@@ -140,7 +170,6 @@ def _prlimit(limits: BoxLimits) -> list[str]:
 
 
 def _start(command: list[str], stdin: Stream, stdout: Stream, stderr: Stream) -> subprocess.Popen[bytes]:
-    uid = sandbox_uid()
     try:
         return subprocess.Popen(
             command,
@@ -148,12 +177,9 @@ def _start(command: list[str], stdin: Stream, stdout: Stream, stderr: Stream) ->
             stdout=stdout,
             stderr=stderr,
             bufsize=0,
-            env={"PATH": "/usr/bin:/bin"},
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
             cwd="/",
             start_new_session=True,
-            user=uid,
-            group=uid,
-            extra_groups=None if uid is None else [],
         )
     except OSError as error:
         raise VerifierBroken(f"the sandbox does not start: {error}") from None

@@ -18,6 +18,7 @@ VERIFIERS: Mapping[str, str] = {
     "coq": "workers.verifiers.coq_proof:CoqProof",
     "lean": "workers.verifiers.lean_proof:LeanProof",
     "judge": "workers.verifiers.model_judge:ModelJudge",
+    "repository": "workers.verifiers.repository_issue:RepositoryIssue",
     "reward": "workers.verifiers.reward_model:RewardModel",
     "math": "workers.verifiers.math_answer:MathAnswer",
 }

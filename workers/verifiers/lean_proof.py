@@ -38,12 +38,12 @@ _META = re.compile(
     r"command_elab|command_parser|term_elab|term_parser|addDecl|CommandElab|TermElab|Parser|debug)(?![\w'])|#eval"
 )
 _COMPILE = """
-cp /in/* . && LEAN_PATH=/work:$LEAN_PATH {lean} -o {module}.olean {module}.lean >said 2>&1; status=$?
+cp /in/* . && LEAN_PATH=/scratch:$LEAN_PATH {lean} -o {module}.olean {module}.lean >said 2>&1; status=$?
 head -c 8000 said
 [ $status = 0 ] && cat {module}.olean >&3
 exit $status
 """
-_CHECK = "cp /in/* . && LEAN_PATH=/work:$LEAN_PATH exec {lean} {module}.lean"
+_CHECK = "cp /in/* . && LEAN_PATH=/scratch:$LEAN_PATH exec {lean} {module}.lean"
 
 
 class LeanMissing(PassatkError):
