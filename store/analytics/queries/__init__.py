@@ -11,7 +11,7 @@ from store.analytics.queries.comparison import coverage_difference
 from store.analytics.queries.cost import cost
 from store.analytics.queries.coverage import coverage
 from store.analytics.queries.forecast import forecast
-from store.analytics.queries.plain import of_run, of_runs, pass_rates, run_summary
+from store.analytics.queries.plain import of_run, of_runs, pass_rates, run_summary, settings_of_runs
 from store.analytics.queries.samples import answer_clusters, sample, sample_verdicts, samples
 from store.analytics.queries.selection import selection
 from store.analytics.queries.target import cost_to_target
@@ -30,15 +30,19 @@ _ANSWERS: dict[str, Answer] = {
     "coverage_difference": coverage_difference,
     "flaky_problems": of_run,
     "forecast": forecast,
+    "judged_by_hour": of_runs,
     "pass_rates": pass_rates,
     "run_summary": run_summary,
     "problem_difficulty": of_runs,
+    "run_progress": of_runs,
+    "run_settings": settings_of_runs,
     "run_verifiers": of_runs,
     "sample": sample,
     "sample_verdicts": sample_verdicts,
     "samples": samples,
     "selection": selection,
     "suspicious_references": of_runs,
+    "token_use": of_runs,
     "truncation": of_runs,
     "verifier_agreement": verifier_agreement,
 }

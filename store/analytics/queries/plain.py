@@ -47,6 +47,14 @@ def of_runs(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping[str, 
     return Result(snapshot.table(sql), sql=sql)
 
 
+def settings_of_runs(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping[str, Any]) -> Result:
+    """How runs were made, at the prices of the snapshot's day."""
+    runs = find_runs(snapshot, parameters["run"])
+    values = {"run_ids": [run.run_id for run in runs] or [-1], "price_day": snapshot_day(snapshot)}
+    sql = entry.filled(values)
+    return Result(snapshot.table(sql), sql=sql)
+
+
 def of_run(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping[str, Any]) -> Result:
     """A query over one run."""
     run = find_runs(snapshot, [parameters["run"]])[0]
