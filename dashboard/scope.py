@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.charts.palette import HUES, run_slots
 from dashboard.controls import Controls, kept_runs
+from dashboard.rendering import theme
 from dashboard.snapshots import Reading
 
 #: The choice that means: each run by the verifier it takes as ground truth.
@@ -86,6 +87,12 @@ def slots_of(names: Sequence[str], rows: list[Row]) -> dict[str, int]:
     benchmarks = {row["benchmark"] for row in rows if row["run"] in names}
     ordered = sorted((row for row in rows if row["benchmark"] in benchmarks), key=lambda row: row["run_id"])
     return run_slots(names, [row["run"] for row in ordered])
+
+
+def mark(slot: int) -> str:
+    """A tick in a run's hue before its name on a card, in Streamlit's Markdown."""
+    hue = theme("dark" if st.context.theme.type == "dark" else "light")["chartCategoricalColors"][slot]
+    return f':color[■]{{foreground="{hue}"}} '
 
 
 def verifiers_of(reading: Reading, names: Sequence[str]) -> list[Row]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.answers import Answer, answered
 from store.analytics import NoSnapshot, Snapshot, TableInfo, open_snapshot
 from store.errors import PassatkError
 from store.settings import StoreSettings
@@ -26,16 +27,6 @@ _REFRESH_SECONDS = 300
 
 class RefreshFailed(PassatkError):
     """No new snapshot could be taken."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The result of a catalogued query: records, what a reader must know about them, and SQL that returns the same."""
-
-    columns: tuple[str, ...]
-    records: list[dict[str, Any]]
-    notes: tuple[str, ...]
-    sql: str
 
 
 @dataclass(frozen=True)
@@ -123,12 +114,11 @@ def _answer(
     """The answer, or the error that the same question to the same state always gets."""
     asked = {key: list(value) if isinstance(value, tuple) else value for key, value in parameters}
     try:
-        result = _snapshot.query(name, **asked)
+        return answered(_snapshot, name, asked)
     except PassatkError as error:
         if error.retryable:
             raise
         return error
-    return Answer(result.columns, result.records(), result.notes, result.sql)
 
 
 def schema(reading: Reading) -> list[TableInfo]:

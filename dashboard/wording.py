@@ -62,6 +62,25 @@ def short_count(number: float) -> str:
     return f"{number:,.0f}"
 
 
+def short_number(number: float) -> str:
+    """An amount with three significant digits and a unit: `164`, `20.6k`, `1.05 M`."""
+    for size, unit in ((1e12, " T"), (1e9, " G"), (1e6, " M"), (1e4, "k")):
+        if number >= size:
+            return f"{number / (1e3 if unit == 'k' else size):.3g}{unit}"
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
+
+
+def duration(seconds: float) -> str:
+    """A length of time in its largest whole unit: `45 s`, `4 min`, `2 h 10 min`, `3 d 4 h`."""
+    whole = max(1, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    minutes, hours, days = round(whole / 60), whole // 3600, whole // 86400
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{hours} h {whole % 3600 // 60} min" if days < 1 else f"{days} d {whole % 86400 // 3600} h"
+
+
 def tick(k: int) -> str:
     """An axis label for a number of samples: 1, 10, 100, 1k, 10k."""
     return f"{k // 1000}k" if k >= 1000 and k % 1000 == 0 else str(k)

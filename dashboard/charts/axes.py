@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dashboard.charts.curves import Curve, end_rows, line_rows
 from dashboard.charts.labels import spread
+from dashboard.charts.measures import WHOLE, Span
 from dashboard.charts.palette import INK, color, dash
+from dashboard.charts.quantities import SAMPLES, Quantity, decades, log_ticks
 
 HEIGHT = 460
 #: Room for axis titles; on the right the labels of the curves get what they need, within bounds.
 PADDING = {"left": 84, "top": 22, "bottom": 76}
 _GUTTER = (150, 300)
 _LABEL_WIDTH = 6.4
-_LABEL_GAP = 16 / (HEIGHT - PADDING["top"] - PADDING["bottom"])
-
-
-def decades(largest: float, smallest: float = 1) -> list[float]:
-    """Powers of ten from `smallest` to `largest`."""
-    first, last = math.ceil(math.log10(smallest) - 1e-9), math.floor(math.log10(largest) + 1e-9)
-    return [float(10**power) for power in range(first, last + 1)]
+_LABEL_LINE = 16
 
 
 def k_axis(largest: int, title: str = "Samples per problem, k (log scale)") -> dict[str, Any]:
@@ -33,6 +28,27 @@ def k_axis(largest: int, title: str = "Samples per problem, k (log scale)") -> d
         "type": "quantitative",
         "scale": {"type": "log", "domain": [1, end], "nice": False},
         "axis": {"values": [*ticks, *([] if end in ticks else [end])], "format": "~s", "title": title, "grid": True},
+    }
+
+
+def quantity_axis(quantity: Quantity, curves: Sequence[Curve]) -> dict[str, Any]:
+    """Logarithmic x over what the curves take, in the unit of the quantity; samples from 1 to the longest curve."""
+    amounts = [point.x for curve in curves for point in curve.points] or [1.0]
+    low, high = min(amounts), max(amounts)
+    if quantity is SAMPLES:
+        return k_axis(int(high))
+    low, high = (low / 2, high * 2) if low == high else (low, high)
+    return {
+        "field": "x",
+        "type": "quantitative",
+        "scale": {"type": "log", "domain": [low, high], "nice": False},
+        "axis": {
+            "values": log_ticks(low, high),
+            "format": quantity.axis_format,
+            "title": quantity.title,
+            "grid": True,
+            "labelOverlap": "greedy",
+        },
     }
 
 
@@ -100,11 +116,13 @@ def end_layer(curves: Sequence[Curve], x: dict[str, Any], y: dict[str, Any]) -> 
 
 
 def label_layer(
-    labels: Iterable[tuple[str, int, float]], y: dict[str, Any], domain: tuple[float, float] = (0.0, 1.0)
+    labels: Iterable[tuple[str, int, float]], y: dict[str, Any], span: Span = WHOLE, height: int = HEIGHT
 ) -> dict[str, Any]:
     """(text, slot, value) beside the right edge, moved apart where they would cover each other."""
     kept = list(labels)
-    placed = spread([value for _, _, value in kept], _LABEL_GAP * (domain[1] - domain[0]), *domain)
+    gap = _LABEL_LINE / (height - PADDING["top"] - PADDING["bottom"])
+    wanted = [min(1.0, max(0.0, span.position(value))) for _, _, value in kept]
+    placed = [span.value(position) for position in spread(wanted, gap, 0.0, 1.0)]
     rows = [{"text": text, "slot": slot, "value": at} for (text, slot, _), at in zip(kept, placed, strict=True)]
     return {
         "name": "labels",
@@ -125,6 +143,19 @@ def label_layer(
             "color": color(),
         },
     }
+
+
+def forecast_layers(forecasts: Sequence[Curve], x: dict[str, Any], y: dict[str, Any]) -> list[dict[str, Any]]:
+    """Dotted lines and faint fans beyond the data."""
+    if not forecasts:
+        return []
+    fan = band_layer(forecasts, x, y)
+    fan["mark"] = fan["mark"] | {"opacity": 0.07}
+    line = line_layer(forecasts, x, y)
+    line["name"] = "forecasts"
+    line["mark"] = line["mark"] | {"strokeWidth": 2, "opacity": 0.9}
+    line["encoding"]["strokeDash"] = {"value": [2, 4]}
+    return [fan, line]
 
 
 def marker_layers(k: float, text: str, x: dict[str, Any]) -> list[dict[str, Any]]:
@@ -181,7 +212,7 @@ def hover_layers(
             "tooltip": [{"field": field, "type": "nominal", "title": title} for field, title in titles],
         },
     }
-    dots = {
+    dots: dict[str, Any] = {
         "data": {"values": line_rows(curves)},
         "mark": {"type": "point", "filled": True, "size": 55, "aria": False, "tooltip": None},
         "encoding": {
@@ -192,3 +223,35 @@ def hover_layers(
         },
     }
     return [dots, rule]
+
+
+def point_hover_layer(
+    rows: Sequence[dict[str, Any]], titles: Sequence[tuple[str, str]], x: dict[str, Any], y: dict[str, Any]
+) -> dict[str, Any]:
+    """A card for the nearest point, where curves share no x; `rows` have x, value, slot and the texts."""
+    return {
+        "data": {"values": list(rows)},
+        "params": [
+            {"name": "hover", "select": {"type": "point", "nearest": True, "on": "pointerover", "clear": "pointerout"}}
+        ],
+        "mark": {"type": "point", "filled": True, "size": 90, "aria": False},
+        "encoding": {
+            "x": x,
+            "y": y,
+            "color": color(),
+            "opacity": {"condition": {"param": "hover", "empty": False, "value": 1}, "value": 0},
+            "tooltip": [{"field": field, "type": "nominal", "title": title} for field, title in titles],
+        },
+    }
+
+
+def dot_layers(rows: Sequence[dict[str, Any]], x: dict[str, Any], y: dict[str, Any]) -> list[dict[str, Any]]:
+    """Named dots on curves: rows have x, value, slot and text."""
+    data, place = {"values": list(rows)}, {"x": x, "y": y}
+    dot = {"type": "point", "filled": True, "size": 60, "opacity": 1, "aria": False, "tooltip": None}
+    name = {"type": "text", "dy": 16, "dx": 4, "align": "left", "fontSize": 11, "aria": False, "tooltip": None}
+    text = {"text": {"field": "text", "type": "nominal"}}
+    return [
+        {"data": data, "mark": dot, "encoding": place | {"color": color()}},
+        {"data": data, "mark": name, "encoding": place | text | {"color": color()}},
+    ]

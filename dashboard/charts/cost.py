@@ -1,43 +1,74 @@
-"""Cost against solved problems: what a share of solved problems costs with a fixed number of samples."""
+"""Cost against solved problems: what a share of solved problems takes with a fixed number of samples."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from dashboard.charts import axes
-from dashboard.charts.curves import Curve, Point
-from dashboard.charts.palette import INK, color
-from dashboard.wording import dollars, percent, percent_with, tick
+from dashboard.charts.curves import Curve, Point, line_rows
+from dashboard.charts.palette import GREY, INK, color
+from dashboard.charts.quantities import DOLLARS, Quantity
+from dashboard.wording import percent, percent_with, tick
 
 
-def cost_spec(curves: Sequence[Curve], marker: int | None = None) -> dict[str, Any]:
-    """Vega-Lite spec: x US$ per problem (log), y share of problems solved; a curve per run, dots at k = 1, 10, 100...
+@dataclass(frozen=True)
+class Reference:
+    """A line to compare with: a share of solved problems and where it comes from."""
 
-    With several curves a thin step beside them is the cheapest way to each share. `marker` circles that k.
+    share: float
+    source: str
+
+
+def cost_spec(
+    curves: Sequence[Curve],
+    marker: int | None = None,
+    quantity: Quantity = DOLLARS,
+    unit: str = "problem",
+    reference: Reference | None = None,
+) -> dict[str, Any]:
+    """Vega-Lite spec: x what is spent (log), y share of problems solved; a curve per run, dots at k = 1, 10, 100...
+
+    With several curves a thick step is the cheapest way to each share, and what another run beats is drawn faint.
+    `marker` names that k too; `unit` is what a problem is called.
     """
-    x, y = _usd_axis(curves), axes.share_axis("Problems solved")
     ranked = sorted(curves, key=lambda curve: curve.last.value, reverse=True)
+    x, y = axes.quantity_axis(quantity, ranked), axes.share_axis(f"{unit.capitalize()}s solved")
     layers = [_frontier_layer(ranked, x, y)] if len(ranked) > 1 else []
-    layers += [axes.band_layer(ranked, x, y), axes.line_layer(ranked, x, y)]
-    layers += _dot_layers(ranked, marker, x, y)
+    layers += [axes.band_layer(ranked, x, y), *_line_layers(ranked, x, y)]
+    layers += axes.dot_layers(_dots(ranked, marker), x, y)
     layers.append(axes.end_layer(ranked, x, y))
-    labels = ((f"{curve.label} {percent(curve.last.value)}", curve.slot, curve.last.value) for curve in ranked)
+    labels = [(f"{curve.label} {percent(curve.last.value)}", curve.slot, curve.last.value) for curve in ranked]
+    if reference:
+        layers.append(_reference_layer(reference, y))
+        labels.append((f"{reference.source} {percent(reference.share)}", GREY, reference.share))
     layers.append(axes.label_layer(labels, y))
-    layers.append(_hover_layer(ranked, x, y))
-    return axes.frame(layers, cost_finding(ranked))
+    takes = "US$ in all" if quantity.key == "total" else f"{quantity.label} per {unit}"
+    each = f"{quantity.label} per solved {unit}"
+    titles = (("run", "run"), ("k", "k"), ("takes", takes), ("solved", "solved"), ("each", each))
+    layers.append(axes.point_hover_layer(_hover_rows(ranked, quantity), titles, x, y))
+    return axes.frame(layers, cost_finding(ranked, quantity))
 
 
-def cost_finding(curves: Sequence[Curve]) -> str:
+def cost_finding(curves: Sequence[Curve], quantity: Quantity = DOLLARS) -> str:
     """What the chart shows, in words."""
     if not curves:
         return "No curve to draw."
     said = [
-        f"{curve.label} solves {percent(curve.last.value)} for {dollars(curve.last.x)} a problem (k = {curve.last.k:,})"
+        f"{curve.label} solves {percent(curve.last.value)} for {amount(curve.last.x, quantity)} (k = {curve.last.k:,})"
         for curve in curves
     ]
     return "; ".join(said) + "."
+
+
+def amount(spent: float, quantity: Quantity) -> str:
+    """What is spent, with its unit: `$0.12 a problem`, `20.6k tokens a problem`, `$61 in all`."""
+    written = quantity.text(spent)
+    if quantity.key == "total":
+        return f"{written} in all"
+    return f"{written} a problem" if quantity is DOLLARS else f"{written} {quantity.label} a problem"
 
 
 def frontier(curves: Sequence[Curve]) -> list[Point]:
@@ -49,86 +80,85 @@ def frontier(curves: Sequence[Curve]) -> list[Point]:
     return best
 
 
-def _usd_axis(curves: Sequence[Curve]) -> dict[str, Any]:
-    amounts = [point.x for curve in curves for point in curve.points] or [0.01, 1.0]
-    low, high = min(amounts), max(amounts)
-    low, high = (low / 2, high * 2) if low == high else (low, high)
-    ticks = axes.decades(high, low)
-    if len(ticks) < 2:  # less than a decade: halves and fifths say more than one lonely tick
-        power = 10.0 ** math.floor(math.log10(low))
-        ticks = [power * step for step in (1, 2, 5, 10, 20, 50) if low <= power * step <= high]
-    return {
-        "field": "x",
-        "type": "quantitative",
-        "scale": {"type": "log", "domain": [low, high], "nice": False},
-        "axis": {"values": ticks, "format": "$~r", "title": "US$ per problem (log scale)", "grid": True},
-    }
+def _line_layers(curves: Sequence[Curve], x: dict[str, Any], y: dict[str, Any]) -> list[dict[str, Any]]:
+    """The curves; where there are several, the stretches that no other run beats stand out."""
+    whole = axes.line_layer(curves, x, y)
+    if len(curves) < 2:
+        return [whole]
+    whole["mark"] = whole["mark"] | {"opacity": 0.3}
+    best = {id(point) for point in frontier(curves)}
+    rows, stretch = [], 0
+    for place, curve in enumerate(curves):
+        stretch += 1
+        for point, row in zip(curve.points, line_rows([curve]), strict=True):
+            if id(point) in best:
+                rows.append(row | {"series": place, "stretch": stretch})
+            else:
+                stretch += 1
+    strong = axes.line_layer(curves, x, y)
+    strong["name"] = "frontier"
+    strong["data"] = {"values": rows}
+    strong["encoding"]["detail"] = {"field": "stretch", "type": "nominal"}
+    return [whole, strong]
 
 
-def _dot_layers(curves: Sequence[Curve], marker: int | None, x: dict[str, Any], y: dict[str, Any]) -> list[Any]:
-    rows = [
-        {"x": point.x, "value": point.value, "slot": curve.slot, "text": f"k = {tick(point.k)}"}
+def _dots(curves: Sequence[Curve], marker: int | None) -> list[dict[str, Any]]:
+    """Dots at decades and the marked k; a name only where it covers no other, the marked ones first."""
+    points = [
+        (point, curve)
         for curve in curves
         for point in curve.points
         if point.k == marker or (math.log10(point.k).is_integer() and point.k != curve.last.k)
     ]
-    data = {"values": rows}
-    place = {"x": x, "y": y}
-    dot = {"type": "point", "filled": True, "size": 60, "opacity": 1, "aria": False, "tooltip": None}
-    name = {"type": "text", "dy": 16, "dx": 4, "align": "left", "fontSize": 11, "aria": False, "tooltip": None}
-    return [
-        {"data": data, "mark": dot, "encoding": place | {"color": color()}},
-        {
-            "data": data,
-            "mark": name,
-            "encoding": place | {"text": {"field": "text", "type": "nominal"}, "color": color()},
-        },
-    ]
+    span = _log_span(curves)
+    named: list[Point] = []
+    rows = []
+    for point, curve in sorted(points, key=lambda pair: (pair[0].k != marker, pair[0].x)):
+        free = all(
+            abs(math.log10(point.x / other.x)) > 0.08 * span or abs(point.value - other.value) > 0.05 for other in named
+        )
+        named += [point] if free else []
+        text = f"k = {tick(point.k)}" if free else ""
+        rows.append({"x": point.x, "value": point.value, "slot": curve.slot, "text": text})
+    return rows
+
+
+def _log_span(curves: Sequence[Curve]) -> float:
+    amounts = [point.x for curve in curves for point in curve.points] or [1.0]
+    return max(1e-9, math.log10(max(amounts) / min(amounts)))
 
 
 def _frontier_layer(curves: Sequence[Curve], x: dict[str, Any], y: dict[str, Any]) -> dict[str, Any]:
     rows = [{"x": point.x, "value": point.value, "slot": INK} for point in frontier(curves)]
+    mark = {"type": "line", "interpolate": "step-after", "strokeWidth": 6, "opacity": 0.14, "aria": False}
     return {
         "data": {"values": rows},
-        "mark": {
-            "type": "line",
-            "interpolate": "step-after",
-            "strokeWidth": 1.2,
-            "opacity": 0.4,
-            "aria": False,
-            "tooltip": None,
-        },
+        "mark": mark | {"tooltip": None},
         "encoding": {"x": x, "y": y, "color": color()},
     }
 
 
-def _hover_layer(curves: Sequence[Curve], x: dict[str, Any], y: dict[str, Any]) -> dict[str, Any]:
-    rows = [
+def _reference_layer(reference: Reference, y: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": "reference",
+        "data": {"values": [{"value": reference.share, "slot": GREY}]},
+        "mark": {"type": "rule", "strokeDash": [6, 4], "strokeWidth": 1.5, "aria": False, "tooltip": None},
+        "encoding": {"y": y, "color": color()},
+    }
+
+
+def _hover_rows(curves: Sequence[Curve], quantity: Quantity) -> list[dict[str, Any]]:
+    return [
         {
             "x": point.x,
             "value": point.value,
             "slot": curve.slot,
             "run": curve.label,
             "k": f"{point.k:,}",
-            "usd": dollars(point.x),
+            "takes": quantity.text(point.x),
             "solved": percent_with(point.value, point.low, point.high),
-            "each": dollars(point.x / point.value) if point.value else "nothing solved",
+            "each": quantity.text(point.x / point.value) if point.value else "nothing solved",
         }
         for curve in curves
         for point in curve.points
     ]
-    titles = (("run", "run"), ("k", "k"), ("usd", "US$ per problem"), ("solved", "solved"), ("each", "US$ per solved"))
-    return {
-        "data": {"values": rows},
-        "params": [
-            {"name": "hover", "select": {"type": "point", "nearest": True, "on": "pointerover", "clear": "pointerout"}}
-        ],
-        "mark": {"type": "point", "filled": True, "size": 90, "aria": False},
-        "encoding": {
-            "x": x,
-            "y": y,
-            "color": color(),
-            "opacity": {"condition": {"param": "hover", "empty": False, "value": 1}, "value": 0},
-            "tooltip": [{"field": field, "type": "nominal", "title": title} for field, title in titles],
-        },
-    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 
@@ -32,9 +32,27 @@ class Curve:
     def last(self) -> Point:
         return self.points[-1]
 
+    def along(self, per_sample: float) -> Curve:
+        """The same curve against what k samples take, when one takes `per_sample`."""
+        return replace(self, points=tuple(replace(point, x=point.k * per_sample) for point in self.points))
+
     def at(self, k: int) -> Point | None:
         """The point at k, or None where there is none."""
         return next((point for point in self.points if point.k == k), None)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a law says beyond the data of a curve: its name, its points after n, and its error when it was tried out.
+
+    `backtest` is the mean error (share) of the law when a tenth of the samples had to foretell the rest; None where
+    there were too few to try.
+    """
+
+    curve: Curve
+    law: str
+    ratio: float
+    backtest: float | None
 
 
 def curve_from(

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from dashboard.charts import axes
-from dashboard.charts.curves import Curve, Point
+from dashboard.charts.curves import Curve, Point, line_rows
+from dashboard.charts.measures import Span
 from dashboard.charts.palette import INK, color
 from dashboard.wording import points
 
@@ -18,13 +19,13 @@ def difference_spec(curves: Sequence[Curve], baseline: str, marker: int | None =
     reach = max((abs(bound) for curve in curves for point in curve.points for bound in _bounds(point)), default=0.1)
     x, y = axes.k_axis(largest), _axis(reach, baseline)
     ranked = sorted(curves, key=lambda curve: curve.last.value, reverse=True)
-    layers = [axes.band_layer(ranked, x, y), _zero_layer(y), axes.line_layer(ranked, x, y)]
+    layers = [*_band_layers(ranked, x, y), _zero_layer(y), axes.line_layer(ranked, x, y)]
     if marker is not None and marker <= largest:
         layers += axes.marker_layers(marker, f"k = {marker:,}", x)
     layers.append(axes.end_layer(ranked, x, y))
     top = y["scale"]["domain"][1]
     labels = [(f"{curve.label} {signed(curve.last.value)}", curve.slot, curve.last.value) for curve in ranked]
-    layers.append(axes.label_layer(labels, y, (-top, top)))
+    layers.append(axes.label_layer(labels, y, Span(-top, top)))
     layers += axes.hover_layers(ranked, _hover_rows(ranked), _titles(ranked), x, y)
     return axes.frame(layers, difference_finding(ranked, baseline, largest))
 
@@ -54,6 +55,25 @@ def _said(run: str, baseline: str, point: Point) -> str:
         f"{run} solves {points(abs(point.value))} points {more} than {baseline} at k = {point.k:,} "
         f"({points(low)} to {points(high)})."
     )
+
+
+def _band_layers(curves: Sequence[Curve], x: dict[str, Any], y: dict[str, Any]) -> list[dict[str, Any]]:
+    """The whole band very faint; over it, shaded, the stretches whose interval leaves out zero."""
+    faint, shaded = axes.band_layer(curves, x, y), axes.band_layer(curves, x, y)
+    faint["mark"] = faint["mark"] | {"opacity": 0.06}
+    rows, stretch = [], 0
+    for place, curve in enumerate(curves):
+        stretch += 1
+        for row in line_rows([curve]):
+            if row["low"] is not None and row["high"] is not None and not row["low"] <= 0 <= row["high"]:
+                rows.append(row | {"series": place, "stretch": stretch})
+            else:
+                stretch += 1
+    shaded["name"] = "clear of zero"
+    shaded["mark"] = shaded["mark"] | {"opacity": 0.18}
+    shaded["data"] = {"values": rows}
+    shaded["encoding"]["detail"] = {"field": "stretch", "type": "nominal"}
+    return [faint, shaded]
 
 
 def _bounds(point: Point) -> tuple[float, ...]:

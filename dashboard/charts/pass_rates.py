@@ -10,6 +10,7 @@ from typing import Any
 from dashboard.charts.palette import GREY, color
 from dashboard.wording import percent
 
+_X_TITLE = "Share of a problem's samples that are correct (log bins)"
 #: Upper edges of the bins of a pass rate, about two to a decade.
 _EDGES = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 
@@ -49,19 +50,24 @@ def _range(low: float, high: float) -> str:
     return f"{whole(low)}–{whole(high)} %" if high < 1 else f"over {whole(low)} %"
 
 
-def pass_rate_spec(bins: Sequence[PassRateBin], slot: int, samples: int) -> dict[str, Any]:
-    """Vega-Lite spec of the histogram; `samples` is the largest n of a problem, which bounds what can be seen."""
+def pass_rate_spec(
+    bins: Sequence[PassRateBin], slot: int, samples: int, title: str | None = None, height: int = 260
+) -> dict[str, Any]:
+    """Vega-Lite spec of the histogram; `samples` is the largest n of a problem, which bounds what can be seen.
+
+    Never and always solved problems stand apart at both ends: their bins are no ranges.
+    """
     rows = [
         {"bin": one.label, "problems": one.problems, "slot": GREY if one.never else slot, "order": place}
         for place, one in enumerate(bins)
     ]
-    order = [one.label for one in bins]
-    x = {
+    order = [bins[0].label, " ", *(one.label for one in bins[1:-1]), "  ", bins[-1].label] if bins else []
+    x: dict[str, Any] = {
         "field": "bin",
         "type": "ordinal",
         "sort": order,
-        "axis": {"title": "Share of a problem's samples that are correct (log bins)", "labelAngle": 0},
-        "scale": {"paddingInner": 0.15},
+        "axis": {"title": None if title else _X_TITLE, "labelAngle": -35 if title else 0, "labelOverlap": False},
+        "scale": {"paddingInner": 0.15, "domain": order},
     }
     top = max((one.problems for one in bins), default=1)
     y = {
@@ -74,9 +80,10 @@ def pass_rate_spec(bins: Sequence[PassRateBin], slot: int, samples: int) -> dict
         {"field": "bin", "type": "nominal", "title": "pass rate"},
         {"field": "problems", "type": "quantitative", "title": "problems"},
     ]
-    return {
+    named = {"title": {"text": title, "offset": 8}} if title else {}
+    return named | {
         "description": pass_rate_finding(bins, samples),
-        "height": 260,
+        "height": height,
         "data": {"values": rows},
         "layer": [
             {

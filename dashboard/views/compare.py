@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import scope, tables
-from dashboard.charts.curves import Curve, curve_from
-from dashboard.charts.difference import difference_finding, difference_spec, signed
-from dashboard.controls import Controls
-from dashboard.frame import behind_chart, no_runs, view
-from dashboard.scope import Row, Scope
-from dashboard.snapshots import Answer, Reading
-from dashboard.wording import NONE, plain, plural
-from store.analytics import k_lattice
+from dashboard import figure_block, scope
+from dashboard.charts.difference import difference_finding
+from dashboard.controls import Controls, choose_for_next_page
+from dashboard.figures.comparison import (
+    difference,
+    difference_curves,
+    difference_figure,
+    difference_table,
+    matrix_figure,
+    pairs_figure,
+    shared,
+)
+from dashboard.figures.drawn import STANDARD
+from dashboard.frame import no_runs, view
+from dashboard.scope import REFERENCE, Row, Scope
+from dashboard.snapshots import Reading
+from dashboard.wording import NONE, percent, plain, plural
 from store.errors import PassatkError
 
-#: What of two runs' settings is worth telling apart.
-_SETTINGS = ("model", "source", "design", "temperature", "samples_per_problem", "n_min", "reference")
+#: Settings in whose difference nobody is interested: they differ between any two runs.
+_OWN = ("run", "fingerprint", "created_at", "provenance", "price_from")
 
 
 @view("Compare", "Does one run solve more problems than another, beyond what chance explains?")
@@ -34,89 +42,89 @@ def page(reading: Reading, controls: Controls) -> None:
     names = [row["run"] for row in judged]
     with aside:
         baseline = controls.one("baseline", names, names[0], st.selectbox, label="Baseline")
+    verifier = _verifier(reading, controls, names)
+    _difference(reading, controls, chosen, judged, baseline, verifier)
     others = [name for name in names if name != baseline]
-    _difference(reading, controls, chosen, baseline, others)
-    _flips(reading, baseline, others)
-    _settings(judged)
+    _problems(reading, controls, chosen, baseline, others)
+    _settings(reading, names)
 
 
-def _difference(reading: Reading, controls: Controls, chosen: Scope, baseline: str, others: list[str]) -> None:
-    ends = {row["n_min"] for row in chosen.runs if row["n_min"]}
-    lattice = sorted({*k_lattice(max(ends, default=1)), *ends})
+def _verifier(reading: Reading, controls: Controls, names: list[str]) -> str | None:
+    options = scope.verifier_options(scope.verifiers_of(reading, names))
+    if len(options) <= 2:
+        return None
+    choice = controls.one("judge", options, REFERENCE, st.selectbox, label="Judged by", width=260)
+    return scope.verifier_parameter(choice)
+
+
+def _difference(
+    reading: Reading, controls: Controls, chosen: Scope, judged: list[Row], baseline: str, verifier: str | None
+) -> None:
     try:
-        answer = reading.ask("coverage_difference", run=[baseline, *others], k=lattice)
+        answer = difference(reading, judged, baseline, verifier, STANDARD)
     except PassatkError as error:
-        st.info(str(error))
+        st.info(plain(str(error)))
         return
-    curves = _curves(answer, chosen)
+    curves = difference_curves(answer, chosen.slots)
     if not curves:
         st.info(f"No k is within the judged samples of every problem that these runs share with {plain(baseline)}.")
         return
     drawn = sorted({point.k for curve in curves for point in curve.points})
     marker = controls.step("k", drawn, min(100, drawn[-1]), label="Samples per problem, k")
-    st.markdown(plain(difference_finding(curves, baseline, marker)))
-    st.vega_lite_chart(difference_spec(curves, baseline, marker), key="difference chart", width="stretch")
-    st.caption(
-        "Coverage of each run less that of the baseline, on the problems both have; above zero the run solves more. "
-        f"Band: 95 % interval at each k, paired by problem. {_shared(answer)}"
-    )
-    tables.table_and_export([_shown(row) for row in answer.records], answer.records, "difference")
-    behind_chart(answer.sql, answer.notes)
+    st.markdown(plain(f"{difference_finding(curves, baseline, marker)} {shared(answer)}"))
+    figure_block.show(difference_figure(answer, curves, baseline, marker), difference_table(answer), "difference")
+    if len(judged) > 2:
+        st.header(f"Every pair at k = {marker:,}", anchor=False)
+        figure = matrix_figure(reading, judged, verifier, STANDARD, marker)
+        table = [
+            {"run": cell["row"], "less": cell["column"], "points": cell["text"]}
+            for cell in figure.records
+            if cell["text"]
+        ]
+        figure_block.show(figure, table, "matrix")
 
 
-def _curves(answer: Answer, chosen: Scope) -> list[Curve]:
-    names = list(dict.fromkeys(row["run"] for row in answer.records))
-    made = [
-        curve_from([row for row in answer.records if row["run"] == name], name, chosen.slots[name], value="difference")
-        for name in names
+def _problems(reading: Reading, controls: Controls, chosen: Scope, baseline: str, others: list[str]) -> None:
+    st.header("Problem by problem", anchor=False)
+    name = others[0]
+    if len(others) > 1:
+        name = controls.one("against", others, others[0], st.selectbox, label="Run", width=320)
+    figure = pairs_figure(reading, name, baseline, chosen.slots[name])
+    table = [
+        {"problem": row["problem"], name: percent(row["run_rate"]), baseline: percent(row["baseline_rate"])}
+        for row in figure.records
     ]
-    return [curve for curve in made if curve]
-
-
-def _shared(answer: Answer) -> str:
-    row = min(answer.records, key=lambda row: row["problems"])
-    left = (row["only_run"] or 0) + (row["only_baseline"] or 0)
-    shared = plural(row["problems"], "shared problem")
-    return f"{shared}; {left:,} that only one run has are left out." if left else f"{shared}."
-
-
-def _shown(row: Row) -> Row:
-    known = row["difference"] is not None
-    return {
-        "run": row["run"],
-        "baseline": row["baseline"],
-        "k": row["k"],
-        "difference, points": signed(row["difference"]) if known else NONE,
-        "95 % interval": f"{signed(row['low'])} to {signed(row['high'])}" if known else NONE,
-        "band over all k": f"{signed(row['band_low'])} to {signed(row['band_high'])}" if known else NONE,
-        "p": row["p"],
-        "p, corrected": row["holm_p"],
-        "problems": row["problems"],
-    }
-
-
-def _flips(reading: Reading, baseline: str, others: list[str]) -> None:
-    st.header("Which problems", anchor=False)
+    figure_block.show(figure, table, "pairs")
     st.caption(
-        "A problem counts as solved by a run when any of its samples is correct, so a run with more samples has more "
-        "chances; the chart above compares at equal k."
+        "Below, a problem counts as solved by a run when any of its samples is correct, so a run with more samples has "
+        "more chances; the chart of differences compares at equal k."
     )
-    solved = {name: _solved(reading, name) for name in (baseline, *others)}
-    base, rows = solved[baseline], []
-    for name in others:
-        both = base.keys() & solved[name].keys()
-        mine, theirs = ({one for one in both if counts[one]} for counts in (base, solved[name]))
-        rows.append(
-            {
-                "run": name,
-                f"only {name}": _listed(theirs - mine),
-                f"only {baseline}": _listed(mine - theirs),
-                "both": len(mine & theirs),
-                "neither": len(both - mine - theirs),
-            }
-        )
-    for row in rows:
-        st.dataframe([row], hide_index=True, alt=f"Problems solved by {row['run']} and {baseline}")
+    for one in others:
+        _flips(reading, baseline, one)
+
+
+def _flips(reading: Reading, baseline: str, name: str) -> None:
+    base, mine = _solved(reading, baseline), _solved(reading, name)
+    both = base.keys() & mine.keys()
+    first, second = {one for one in both if mine[one]}, {one for one in both if base[one]}
+    row = {
+        "run": name,
+        f"only {name}": _listed(first - second),
+        f"only {baseline}": _listed(second - first),
+        "both": len(first & second),
+        "neither": len(both - first - second),
+    }
+    st.dataframe([row], hide_index=True, alt=f"Problems solved by {name} and {baseline}")
+    if (first - second or second - first) and st.button(
+        f"See the {plural(len(first ^ second), 'problem')} that differ",
+        key=f"flips {name}",
+        type="tertiary",
+        icon=":material/arrow_forward:",
+    ):
+        choose_for_next_page(**{"run": [name, baseline], "one run": name})
+        from dashboard.navigation import pages
+
+        st.switch_page(pages()["problems"])
 
 
 def _solved(reading: Reading, run: str) -> dict[str, int]:
@@ -129,16 +137,21 @@ def _listed(problems: set[str]) -> str:
     return f"{len(problems)}" + (f": {', '.join(shown)}" if shown else "") + (f" and {rest} more" if rest else "")
 
 
-def _settings(rows: list[Row]) -> None:
-    differing = [name for name in _SETTINGS if len({row[name] for row in rows}) > 1]
+def _settings(reading: Reading, names: list[str]) -> None:
+    rows = reading.ask("run_settings", run=names).records
+    differing = [name for name in rows[0] if name not in _OWN and len({str(row[name]) for row in rows}) > 1]
     st.header("What differs", anchor=False)
     if not differing:
         st.caption("Nothing of what is recorded about these runs differs but their samples.")
         return
     st.dataframe(
-        [{"run": row["run"], **{name.replace("_", " "): row[name] for name in differing}} for row in rows],
+        [{"setting": name.replace("_", " "), **{row["run"]: _text(row[name]) for row in rows}} for name in differing],
         hide_index=True,
         placeholder=NONE,
         width="content",
         alt="Settings that differ between the runs",
     )
+
+
+def _text(value: object) -> str:
+    return NONE if value is None else str(value)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import scope, tables
-from dashboard.charts.cost import cost_spec
-from dashboard.charts.curves import curve_from
+from dashboard import figure_block, scope
+from dashboard.charts.cost import Reference, amount
+from dashboard.charts.quantities import DOLLARS, FLOPS, TOKENS, TOTAL, Quantity
 from dashboard.controls import Controls
-from dashboard.frame import behind_chart, no_runs, view
-from dashboard.scope import Row
+from dashboard.figures.cost import Costed, Price, Way, cost_figure, costed, unit_of, ways
+from dashboard.figures.drawn import Wanted
+from dashboard.frame import no_runs, view
+from dashboard.scope import Row, Scope
 from dashboard.snapshots import Reading
-from dashboard.views.coverage import Drawn
 from dashboard.wording import NONE, count, dollars, percent, percent_with, plain
-from store.analytics import k_lattice
-from store.errors import PassatkError
+
+_QUANTITIES = {one.key: one for one in (DOLLARS, TOTAL, TOKENS, FLOPS)}
+_TRIED = "prices tried out"
 
 
 @view("Cost", "What does a solved problem cost, and which run gets there cheapest?")
@@ -28,63 +30,90 @@ def page(reading: Reading, controls: Controls) -> None:
     if not chosen.runs:
         st.info("No run is chosen. Choose one or more above.")
         return
-    found = [_drawn(reading, row, chosen.slots[row["run"]]) for row in chosen.runs]
-    drawn = [one for one in found if isinstance(one, Drawn)]
-    for reason in (one for one in found if isinstance(one, str)):
-        (st.caption if drawn else st.info)(reason)
-    if not drawn:
+    unit = unit_of(chosen.runs[0]["benchmark"])
+    quantity, reference = _look(controls, unit)
+    tried = _tried(chosen)
+    made, refused = costed(reading, _wanted(chosen), quantity, tried=tried)
+    for reason in refused:
+        (st.caption if made else st.info)(plain(reason))
+    if not made:
+        _tokens_instead(quantity)
+        _prices(reading, chosen)
         return
-    lattice = sorted({point.k for one in drawn for point in one.curve.points})
+    lattice = sorted({point.k for one in made for point in one.curve.points})
     marker = controls.step("k", lattice, min(100, lattice[-1]), label="Samples per problem, k")
-    _cards(drawn, marker)
-    curves = [one.curve for one in drawn]
-    st.vega_lite_chart(cost_spec(curves, marker), key="cost chart", width="stretch")
-    st.caption(
-        "Cost of k samples for one problem at the run's price, against the share of problems they solve. Verifying is "
-        "not priced. Band: 95 % interval over problems."
-        + (" The thin step is the cheapest way to each share." if len(drawn) > 1 else "")
-    )
-    _cheapest(drawn, controls)
-    records = [row for one in drawn for row in one.rows]
-    tables.table_and_export([_shown(row) for row in records], records, "cost")
-    behind_chart("\n\n".join(one.sql for one in drawn), tuple(note for one in drawn for note in one.notes))
+    if any(one.tried for one in made):
+        st.warning("What-if prices, not stored: they last for this visit and are in no link.")
+    _cards(made, marker, quantity, unit)
+    figure = cost_figure(made, quantity, marker, unit, reference)
+    figure_block.show(figure, [_shown(row, unit) for row in figure.records], "cost")
+    _cheapest(reading, made, controls, quantity, unit)
+    _prices(reading, chosen)
 
 
-def _drawn(reading: Reading, row: Row, slot: int) -> Drawn | str:
-    """A run's cost curve, or why there is none."""
-    run = row["run"]
-    if not row["n_min"] or row["reference"] is None:
-        return f"{plain(run)} is not drawn: no verifier has judged it. `passatk verify --run {run}` does."
-    try:
-        answer = reading.ask("cost", run=run, k=k_lattice(row["n_min"]))
-    except PassatkError as error:
-        return f"{plain(run)} is not drawn. {error}"
-    # The interval of the chart is that of the solved share, which the coverage of the same k has.
-    shares = {one["k"]: one for one in reading.ask("coverage", run=run, k=k_lattice(row["n_min"])).records}
-    points = [
-        cost | {"low": shares[cost["k"]]["low"], "high": shares[cost["k"]]["high"]}
-        for cost in answer.records
-        if cost["k"] in shares
-    ]
-    curve = curve_from(points, run, slot, x="usd_per_problem")
-    if curve is None:
-        return f"{plain(run)} is not drawn: its cost is zero or unknown at every k."
-    return Drawn(curve, tuple(one for one in answer.records if one["coverage"] is not None), answer.sql, answer.notes)
+def _wanted(chosen: Scope) -> list[Wanted]:
+    return [Wanted(row, row["reference"], row["run"], chosen.slots[row["run"]]) for row in chosen.runs]
 
 
-def _cards(drawn: list[Drawn], marker: int) -> None:
-    with st.grid(3, min_column_width=240):
-        for one in drawn:
+def _look(controls: Controls, unit: str) -> tuple[Quantity, Reference | None]:
+    labels = {
+        DOLLARS.key: f"US$ per {unit}", TOTAL.key: "US$ in all", TOKENS.key: f"Tokens per {unit}",
+        FLOPS.key: f"FLOPs per {unit}",
+    }  # fmt: skip
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        key = controls.one(
+            "spent",
+            list(_QUANTITIES),
+            DOLLARS.key,
+            st.segmented_control,
+            label="Spent",
+            required=True,
+            format_func=labels.__getitem__,
+        )
+        share = controls.whole(
+            "reference",
+            0,
+            100,
+            0,
+            st.number_input,
+            first="value",
+            label="Reference line, %",
+            min_value=0,
+            max_value=100,
+            width=150,
+            help="A share to compare with, such as the best single attempt of another model; 0 draws none.",
+        )
+        source = ""
+        if share:
+            source = st.text_input(
+                "Where it is from", "single-attempt best", key="reference source", max_chars=40, width=240
+            )
+    return _QUANTITIES[key], Reference(share / 100, source or "reference") if share else None
+
+
+def _tokens_instead(quantity: Quantity) -> None:
+    if quantity.key in (DOLLARS.key, TOTAL.key):
+        st.caption("Without a price the same curves can be drawn against tokens: choose it under `Spent`.")
+
+
+def _cards(made: list[Costed], marker: int, quantity: Quantity, unit: str) -> None:
+    money = quantity.key in (DOLLARS.key, TOTAL.key)
+    name = "US$" if money else quantity.label
+    st.caption(plain(f"{name} per solved {unit} at k = {marker:,}"))
+    with st.grid(5, min_column_width=190):
+        for one in made:
             row = next((row for row in one.rows if row["k"] == marker), None)
-            if row is None:
+            point = one.curve.at(marker)
+            if row is None or point is None:
                 value, below = NONE, f"ends at n = {one.curve.last.k:,}"
-            elif row["usd_per_solved"] is None:
-                value, below = NONE, f"nothing solved for {dollars(row['usd_per_problem'])} a problem"
+            elif not point.value:
+                value, below = NONE, f"nothing solved for {amount(point.x, quantity)}"
             else:
-                value = dollars(row["usd_per_solved"])
-                below = f"{dollars(row['usd_per_problem'])} a problem, {percent(row['coverage'])} solved"
+                each = row["usd_per_solved"] if money else point.x / point.value
+                value = dollars(each) if money else quantity.text(each)
+                below = f"{percent(point.value)} for {quantity.text(point.x)}"
             st.metric(
-                f"{plain(one.curve.label)}: US\\$ per solved, k = {marker:,}",
+                f"{scope.mark(one.curve.slot)}{plain(one.curve.label)} at k = {marker:,}",
                 value,
                 below,
                 delta_color="off",
@@ -97,14 +126,16 @@ def _cards(drawn: list[Drawn], marker: int) -> None:
 def _card_help(row: Row | None) -> str:
     if row is None:
         return "This run has fewer samples than that."
+    if row["usd_until_solved"] is None:
+        return "Reckoned from the mean tokens of a sample; the interval needs a stored price."
     until = dollars(row["usd_until_solved"])
     return (
         f"95 % interval {dollars(row['low'])} to {dollars(row['high'])}. Stopping at the first verified success within "
         f"{row['k']:,} tries costs {until} a problem on average. Price from {row['price_from']}."
-    )
+    ).replace("$", "\\$")
 
 
-def _cheapest(drawn: list[Drawn], controls: Controls) -> None:
+def _cheapest(reading: Reading, made: list[Costed], controls: Controls, quantity: Quantity, unit: str) -> None:
     st.header("Cheapest way to a share", anchor=False)
     target = controls.whole(
         "target",
@@ -113,52 +144,105 @@ def _cheapest(drawn: list[Drawn], controls: Controls) -> None:
         50,
         st.slider,
         first="value",
-        label="Problems to solve, %",
+        label=f"{unit.capitalize()}s to solve, %",
         min_value=1,
         max_value=100,
         width=320,
     )
-    st.dataframe(_ways(drawn, target / 100), hide_index=True, width="content", alt="Cheapest k of each run")
+    found = ways(reading, made, target / 100, quantity)
+    best = found[0]
+    if best.reached:
+        st.markdown(
+            plain(
+                f"{best.run} gets to {target} % cheapest: {best.row['k']:,} samples a {unit}, "
+                f"{amount(best.spent or 0.0, quantity)}."
+            )
+        )
+    else:
+        top = max(found, key=lambda way: way.row["coverage"])
+        st.markdown(plain(f"No run here reaches {target} %: {top.run} gets furthest, {percent(top.row['coverage'])}."))
+    st.dataframe(
+        [_way(one, quantity, unit) for one in found], hide_index=True, width="content", alt="Cheapest k of each run"
+    )
 
 
-def _ways(drawn: list[Drawn], target: float) -> list[Row]:
-    """For each run the smallest k that reaches the share, the cheapest first, then those that never do."""
-    reached, short = [], []
-    for one in drawn:
-        enough = next((row for row in one.rows if row["coverage"] >= target), None)
-        last = one.rows[-1]
-        if enough is None:
-            short.append((one, last))
-        else:
-            reached.append((one, enough))
-    reached.sort(key=lambda pair: pair[1]["usd_per_problem"])
-    rows = [
-        {
-            "run": one.curve.label,
-            "k": count(row["k"]),
-            "US$ per problem": dollars(row["usd_per_problem"]),
-            "US$ per solved": dollars(row["usd_per_solved"]),
+def _way(one: Way, quantity: Quantity, unit: str) -> Row:
+    named = {"run": one.run}
+    if not one.reached:
+        last = f"not reached: {percent(one.row['coverage'])} at n = {one.row['k']:,}"
+        return named | {"k": last, f"spent, {quantity.label}": NONE, f"US$ per solved {unit}": NONE}
+    return named | {
+        "k": count(one.row["k"]),
+        f"spent, {quantity.label}": quantity.text(one.spent or 0.0),
+        f"US$ per solved {unit}": dollars(one.row["usd_per_solved"]),
+    }
+
+
+def _tried(chosen: Scope) -> dict[str, Price]:
+    """Prices the reader tries out, of the models of these runs."""
+    kept: dict[str, Price] = st.session_state.get(_TRIED, {})
+    return {row["model"]: kept[row["model"]] for row in chosen.runs if row["model"] in kept}
+
+
+def _prices(reading: Reading, chosen: Scope) -> None:
+    """The stored price of each model, and an editor of prices that last for the visit."""
+    with st.expander("Prices"):
+        settings = reading.ask("run_settings", run=chosen.names).records
+        kept: dict[str, Price] = st.session_state.setdefault(_TRIED, {})
+        table = {
+            row["model"]: {
+                "model": row["model"],
+                "prompt, US$ per M tokens": _first(kept, row["model"], "prompt", row["input_usd_per_mtok"]),
+                "completion, US$ per M tokens": _first(kept, row["model"], "completion", row["output_usd_per_mtok"]),
+                "stored price from": str(row["price_from"]) if row["price_from"] else "none stored",
+            }
+            for row in settings
         }
-        for one, row in reached
-    ]
-    said = [f"not reached: {percent(last['coverage'])} at n = {last['k']:,}" for _, last in short]
-    return rows + [
-        {"run": one.curve.label, "k": text, "US$ per problem": NONE, "US$ per solved": NONE}
-        for (one, _), text in zip(short, said, strict=True)
-    ]
+        st.caption(
+            "Edit a price to see what would change. Nothing is stored: `passatk price set --model MODEL --input USD "
+            "--output USD --from DATE` does that."
+        )
+        edited = st.data_editor(
+            list(table.values()),
+            hide_index=True,
+            width="content",
+            disabled=["model", "stored price from"],
+            key=f"price editor {len(kept)} {'|'.join(table)}",
+        )
+        left, right = st.columns([1, 4])
+        if left.button("Try these prices", icon=":material/science:"):
+            st.session_state[_TRIED] = kept | _changed(edited, settings)
+            st.rerun()
+        if kept and right.button("Back to the stored prices", type="tertiary"):
+            st.session_state[_TRIED] = {}
+            st.rerun()
 
 
-def _shown(row: Row) -> Row:
+def _first(kept: dict[str, Price], model: str, side: str, stored: float | None) -> float | None:
+    return float(getattr(kept[model], side)) if model in kept else stored
+
+
+def _changed(edited: list[Row], settings: list[Row]) -> dict[str, Price]:
+    stored = {row["model"]: (row["input_usd_per_mtok"], row["output_usd_per_mtok"]) for row in settings}
+    tried = {}
+    for row in edited:
+        prices = (row["prompt, US$ per M tokens"], row["completion, US$ per M tokens"])
+        if None not in prices and prices != stored[row["model"]] and min(prices) >= 0:
+            tried[row["model"]] = Price(*prices)
+    return tried
+
+
+def _shown(row: Row, unit: str) -> Row:
     return {
         "run": row["run"],
         "k": row["k"],
-        "US$ per problem": dollars(row["usd_per_problem"]),
+        f"US$ per {unit}": dollars(row["usd_per_problem"]),
         "US$ in all": dollars(row["usd_total"]),
         "solved": percent_with(row["coverage"], None, None),
-        "US$ per solved": dollars(row["usd_per_solved"]),
+        f"US$ per solved {unit}": dollars(row["usd_per_solved"]),
         "US$ until solved": dollars(row["usd_until_solved"]),
         "tries until solved": f"{row['expected_attempts']:.1f}" if row["expected_attempts"] is not None else NONE,
         "prompt tokens": count(row["prompt_tokens"]),
         "completion tokens": count(row["completion_tokens"]),
-        "price from": str(row["price_from"]),
+        "price from": str(row["price_from"] or NONE),
     }

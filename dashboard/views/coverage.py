@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import streamlit as st
 
-from dashboard import scope, tables
-from dashboard.charts.coverage import coverage_spec
-from dashboard.charts.curves import Curve, curve_from
+from dashboard import figure_block, hardness, scope
+from dashboard.answers import takes
+from dashboard.charts.measures import MEASURES, MINUS_LOG, SOLVED
 from dashboard.charts.palette import DASHES
+from dashboard.charts.quantities import QUANTITIES, SAMPLES
 from dashboard.controls import Controls
-from dashboard.frame import behind_chart, no_runs, undecided_chip, view
+from dashboard.figures.coverage import CoverageFigure, View, coverage_figure, coverage_table, small_multiples
+from dashboard.figures.drawn import BOUNDS, COMPLETE, STRICT, Counting, Drawn, Wanted, coverage_curves
+from dashboard.frame import no_runs, undecided_chip, view
 from dashboard.scope import REFERENCE, Row, Scope
 from dashboard.snapshots import Reading
 from dashboard.wording import NONE, interval, percent, plain, plural
-from store.analytics import k_lattice
-from store.errors import PassatkError
 
 _K_HELP = "Moves the dashed rule in the chart and the numbers on the cards."
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """One run judged by one verifier: its curve and the rows it was made of."""
-
-    curve: Curve
-    rows: tuple[Row, ...]
-    sql: str
-    notes: tuple[str, ...]
+_POLICIES = {
+    STRICT: "End the curve",
+    COMPLETE: "Complete cases",
+    BOUNDS: "Bounds",
+}
+_POLICY_HELP = (
+    "Problems of a run have different numbers of samples. End the curve at the smallest (strict); go on with the "
+    "problems that have enough; or draw what the samples not drawn could make of it at most."
+)
 
 
 @view("Coverage", "How many problems fall when a model may try k times?")
@@ -45,20 +45,24 @@ def page(reading: Reading, controls: Controls) -> None:
     judged = scope.verifiers_of(reading, chosen.names)
     with aside:
         choices = _choose_verifiers(controls, judged)
-    drawn = _draw(reading, chosen, choices)
+    looked, small = _view(controls, chosen)
+    drawn = _draw(reading, chosen, choices, looked.counting)
     if not drawn:
         return
-    lattice = _lattice(drawn)
-    left, right = st.columns([8, 2], vertical_alignment="bottom")
-    with left:
-        marker = controls.step("k", lattice, min(100, lattice[-1]), label="Samples per problem, k", help=_K_HELP)
-    with right:
-        band = controls.flag("band", True, label="95 % interval")
+    lattice = sorted({point.k for one in drawn for point in one.curve.points})
+    marker = controls.step("k", lattice, min(100, lattice[-1]), label="Samples per problem, k", help=_K_HELP)
     _cards(drawn, marker)
-    _chart(drawn, marker, band)
+    undecided_chip(sum(one.rows[0]["undecided"] or 0 for one in drawn))
+    if small:
+        _small_multiples(reading, drawn, looked)
+    else:
+        _overlay(reading, drawn, _at(looked, marker))
     _not_drawn(drawn, judged)
-    _table(drawn)
-    behind_chart("\n\n".join(dict.fromkeys(one.sql for one in drawn)), _notes(drawn))
+    hardness.section(reading, drawn, looked.counting)
+
+
+def _at(looked: View, marker: int) -> View:
+    return replace(looked, marker=marker)
 
 
 def _choose_verifiers(controls: Controls, judged: list[Row]) -> list[str]:
@@ -73,65 +77,98 @@ def _choose_verifiers(controls: Controls, judged: list[Row]) -> list[str]:
     )
 
 
-def _draw(reading: Reading, chosen: Scope, choices: list[str]) -> list[Drawn]:
+def _view(controls: Controls, chosen: Scope) -> tuple[View, bool]:
+    """What the reader wants to see; whether as small multiples."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        layout = controls.one(
+            "view",
+            ["overlay", "small"],
+            "overlay",
+            st.segmented_control,
+            label="View",
+            required=True,
+            format_func={"overlay": "Overlay", "small": "Small multiples"}.__getitem__,
+        )
+        overlay = layout == "overlay"
+        quantity, measure = SAMPLES, SOLVED
+        if overlay:
+            quantity = QUANTITIES[_segments(controls, "x", "x axis", {key: q.label for key, q in QUANTITIES.items()})]
+            measure = MEASURES[
+                controls.one(
+                    "y",
+                    list(MEASURES),
+                    SOLVED.key,
+                    st.selectbox,
+                    label="y axis",
+                    width=210,
+                    format_func=lambda key: MEASURES[key].label,
+                )
+            ]
+        policy = STRICT
+        if any(row["n_min"] != row["n_max"] for row in chosen.runs):
+            policy = controls.one(
+                "policy",
+                list(_POLICIES),
+                STRICT,
+                st.selectbox,
+                label="Where n differs",
+                width=170,
+                help=_POLICY_HELP,
+                format_func=_POLICIES.__getitem__,
+            )
+        band = controls.flag("band", True, label="95 % interval")
+        forecast = overlay and controls.flag(
+            "forecast", False, label="Forecast", help="Up to ten times the data, dotted. No law is known to hold there."
+        )
+        zoom = overlay and measure is SOLVED and controls.flag("zoom", False, label="Zoom y")
+        quarantined = not takes("coverage", "quarantined") or controls.flag(
+            "quarantined", True, label="Quarantined", help="Whether problems that were set aside take part."
+        )
+    looked = View(None, band, quantity, measure, zoom, forecast, Counting(policy, quarantined))
+    return looked, not overlay
+
+
+def _segments(controls: Controls, name: str, label: str, options: dict[str, str]) -> str:
+    return controls.one(
+        name,
+        list(options),
+        next(iter(options)),
+        st.segmented_control,
+        label=label,
+        required=True,
+        format_func=options.__getitem__,
+    )
+
+
+def _draw(reading: Reading, chosen: Scope, choices: list[str], counting: Counting) -> list[Drawn]:
     if not choices:
         st.info("No verifier is chosen. Choose `reference` above.")
-    drawn: list[Drawn] = []
-    wanted = _pairs(chosen, choices)
-    ends = {end for row, _ in wanted for end in (row["n_min"], row["n_max"]) if end}
-    # One lattice for all, with each run's own end: a curve must not seem to end before it does.
-    lattice = sorted({*k_lattice(max(ends, default=1)), *ends})
-    for row, choice in wanted:
-        one = _drawn(reading, row, choice, lattice, chosen, choices)
-        if one:
-            drawn.append(one)
-    if choices and not drawn:
+        return []
+    drawn, refused = coverage_curves(reading, wanted(chosen, choices), counting)
+    for sentence in refused:
+        st.caption(plain(sentence))
+    if not drawn:
         st.info("Nothing to draw: these runs have no verdicts yet. Judge them with `passatk verify --run RUN`.")
     return drawn
 
 
-def _pairs(chosen: Scope, choices: list[str]) -> list[tuple[Row, str]]:
-    """(run, choice) without pairs that mean the same curve twice."""
-    seen: dict[tuple[str, str | None], tuple[Row, str]] = {}
+def wanted(chosen: Scope, choices: list[str]) -> list[Wanted]:
+    """A curve for each run and verifier, without pairs that mean the same curve twice."""
+    seen: dict[tuple[str, str | None], Wanted] = {}
     for row in chosen.runs:
-        for choice in choices:
-            seen.setdefault((row["run"], scope.judged_by(choice, row)), (row, choice))
+        for dash, choice in enumerate(choices):
+            verifier = scope.judged_by(choice, row)
+            label = row["run"] if len(choices) == 1 else f"{row['run']} · {verifier}"
+            seen.setdefault((row["run"], verifier), Wanted(row, verifier, label, chosen.slots[row["run"]], dash))
     return list(seen.values())
 
 
-def _drawn(
-    reading: Reading, row: Row, choice: str, lattice: list[int], chosen: Scope, choices: list[str]
-) -> Drawn | None:
-    run, verifier = row["run"], scope.judged_by(choice, row)
-    if verifier is None:
-        st.caption(f"{plain(run)} is not drawn: no verifier has judged it. `passatk verify --run {run}` does.")
-        return None
-    try:
-        answer = reading.ask("coverage", run=run, verifier=verifier, k=lattice)
-    except PassatkError as error:
-        st.caption(f"{plain(run)} judged by {plain(verifier)} is not drawn: {error}")
-        return None
-    label = run if len(choices) == 1 else f"{run} · {verifier}"
-    curve = curve_from(answer.records, label, chosen.slots[run], choices.index(choice))
-    if curve is None:
-        st.caption(
-            f"{plain(run)} judged by {plain(verifier)} is not drawn: some of its problems have no judged sample."
-        )
-        return None
-    return Drawn(curve, tuple(row for row in answer.records if row["coverage"] is not None), answer.sql, answer.notes)
-
-
-def _lattice(drawn: list[Drawn]) -> list[int]:
-    """The k that the slider offers: all that any curve has."""
-    return sorted({point.k for one in drawn for point in one.curve.points})
-
-
 def _cards(drawn: list[Drawn], marker: int) -> None:
-    with st.grid(4, min_column_width=200):
+    with st.grid(6, min_column_width=190):
         for one in sorted(drawn, key=lambda one: one.curve.last.value, reverse=True):
             point = one.curve.at(marker)
             st.metric(
-                f"{plain(one.curve.label)} at k = {marker:,}",
+                f"{scope.mark(one.curve.slot)}{plain(one.curve.label)} at k = {marker:,}",
                 percent(point.value) if point else NONE,
                 f"95 %: {interval(point.low, point.high)}" if point else f"ends at n = {one.curve.last.k:,}",
                 delta_color="off",
@@ -139,6 +176,66 @@ def _cards(drawn: list[Drawn], marker: int) -> None:
                 border=True,
                 help=f"{plural(one.rows[0]['problems'], 'problem')}, judged by {plain(one.rows[0]['verifier'])}.",
             )
+
+
+def _overlay(reading: Reading, drawn: list[Drawn], looked: View) -> None:
+    made = coverage_figure(reading, drawn, looked)
+    for sentence in made.said:
+        st.caption(plain(sentence))
+    if not made.drawn:
+        st.info(f"None of these runs can be drawn against {looked.quantity.label}. Choose another x axis.")
+        return
+    st.vega_lite_chart(made.figure.spec, key="coverage chart", width="stretch")
+    st.caption(plain(made.figure.caption))
+    _laws(made, looked)
+    figure_block.below(made.figure, coverage_table(made.drawn), "coverage")
+
+
+def _laws(made: CoverageFigure, looked: View) -> None:
+    """The track record beside a forecast, and the parameters beside a fit."""
+    if made.forecasts:
+        rows = [
+            {
+                "run": one.curve.label,
+                "law": one.law.replace("_", " "),
+                "forecast to k": f"{one.curve.last.k:,}",
+                "beyond the data": f"{one.ratio:.1f}x",
+                "coverage": percent(one.curve.last.value),
+                "all laws": interval(one.curve.last.low, one.curve.last.high),
+                "error when tried": NONE if one.backtest is None else f"{100 * one.backtest:.1f} points",
+            }
+            for one in made.forecasts
+        ]
+        st.dataframe(rows, hide_index=True, width="content", alt="Forecasts and how well their laws did before")
+        st.caption(
+            "Error when tried: a tenth of the stored samples had to foretell the rest; the law that erred least is "
+            "drawn. That says how it did inside the data, not beyond."
+        )
+    if looked.measure is MINUS_LOG and made.fits:
+        rows = [
+            {
+                "run": fit.label,
+                "a": f"{fit.a:.3f}",
+                "b": f"{fit.b:.3f}",
+                "largest error": f"{100 * fit.error:.1f} points",
+            }
+            for fit in made.fits
+        ]
+        st.dataframe(rows, hide_index=True, width="content", alt="Power laws fitted to the curves")
+        st.caption(
+            "Dashed: ln coverage = a k^b, least squares in ln coverage over the stored k. A poor line is no law."
+        )
+
+
+def _small_multiples(reading: Reading, drawn: list[Drawn], looked: View) -> None:
+    with st.grid(3, min_column_width=300):
+        for figure in small_multiples(drawn, looked.band):
+            st.vega_lite_chart(figure.spec, key=figure.name, width="stretch")
+    st.caption(
+        "Coverage against samples per problem, k (log scale), each run before the others in grey; axes are shared."
+    )
+    whole = coverage_figure(reading, drawn, View(band=looked.band)).figure
+    figure_block.below(whole, coverage_table(drawn), "coverage")
 
 
 def _not_drawn(drawn: list[Drawn], judged: list[Row]) -> None:
@@ -150,39 +247,3 @@ def _not_drawn(drawn: list[Drawn], judged: list[Row]) -> None:
             f"Also judged by {plain(', '.join(others))}. Add it under `Judged by`: the gap between two "
             "verifiers of one run is what the looser one lets through."
         )
-
-
-def _chart(drawn: list[Drawn], marker: int, band: bool) -> None:
-    curves = [one.curve for one in drawn]
-    undecided_chip(sum(one.rows[0]["undecided"] or 0 for one in drawn))
-    st.vega_lite_chart(coverage_spec(curves, marker, band), key="coverage chart", width="stretch")
-    problems = sorted({one.rows[0]["problems"] for one in drawn})
-    over = plural(problems[0], "problem") if len(problems) == 1 else f"{problems[0]:,} to {problems[-1]:,} problems"
-    st.caption(
-        f"Expected share of problems with at least one correct sample among k, unbiased, over {over}. "
-        "Band: 95 % interval over problems. A curve ends (open circle) at the smallest n of its problems."
-    )
-
-
-def _table(drawn: list[Drawn]) -> None:
-    records = [row for one in drawn for row in one.rows]
-    shown = [
-        {
-            "run": row["run"],
-            "judged by": row["verifier"],
-            "k": row["k"],
-            "coverage": percent(row["coverage"]),
-            "95 % interval": interval(row["low"], row["high"]),
-            "problems": row["problems"],
-            "n": row["n_min"] if row["n_min"] == row["n_max"] else f"{row['n_min']}–{row['n_max']}",
-            "undecided": row["undecided"],
-        }
-        for row in records
-    ]
-    for row in shown:
-        row["n"] = str(row["n"])
-    tables.table_and_export(shown, records, "coverage")
-
-
-def _notes(drawn: list[Drawn]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(note for one in drawn for note in one.notes))

@@ -7,11 +7,12 @@ import math
 import streamlit as st
 
 from dashboard import scope, tables
+from dashboard.answers import Answer
 from dashboard.charts.pass_rates import pass_rate_bins, pass_rate_finding, pass_rate_spec
 from dashboard.controls import Controls, choose_for_next_page
 from dashboard.frame import behind_chart, no_runs, undecided_chip, view
 from dashboard.scope import REFERENCE, Row
-from dashboard.snapshots import Answer, Reading
+from dashboard.snapshots import Reading
 from dashboard.wording import NONE, percent, plain, plural
 
 #: The choice that means: no problem is looked into.

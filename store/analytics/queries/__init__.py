@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from store.analytics.concepts import CatalogueEntry
-from store.analytics.queries.agreement import verifier_agreement
+from store.analytics.queries.agreement import score_thresholds, verifier_agreement
 from store.analytics.queries.comparison import coverage_difference
 from store.analytics.queries.cost import cost
 from store.analytics.queries.coverage import coverage
@@ -40,6 +40,7 @@ _ANSWERS: dict[str, Answer] = {
     "sample": sample,
     "sample_verdicts": sample_verdicts,
     "samples": samples,
+    "score_thresholds": score_thresholds,
     "selection": selection,
     "suspicious_references": of_runs,
     "token_use": of_runs,

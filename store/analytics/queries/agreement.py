@@ -85,3 +85,19 @@ def _row(proxy: Judged, truth: Judged, cells: Mapping[str, NDArray[np.int64]]) -
         rates.false_positive_problems,
         int(mine.sum()),
     )
+
+
+def score_thresholds(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping[str, Any]) -> Result:
+    """Precision and recall of a scoring verifier at thresholds; no row, and a note, where it gave no scores."""
+    runs = find_runs(snapshot, [parameters["run"]])
+    (scorer,) = judged_by(snapshot, runs, parameters["verifier"])
+    (truth,) = judged_by(snapshot, runs, parameters["reference"])
+    values = {
+        "run_id": scorer.run.run_id,
+        "verifier_id": scorer.verifier.verifier_id,
+        "reference_id": truth.verifier.verifier_id,
+    }
+    sql = entry.filled(values)
+    table = snapshot.table(sql)
+    notes = () if table.num_rows else (f"{scorer.verifier.label} gave no scores to samples that the reference judged.",)
+    return Result(table, notes, sql)

@@ -50,8 +50,7 @@ def of_runs(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping[str, 
 def settings_of_runs(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping[str, Any]) -> Result:
     """How runs were made, at the prices of the snapshot's day."""
     runs = find_runs(snapshot, parameters["run"])
-    values = {"run_ids": [run.run_id for run in runs] or [-1], "price_day": snapshot_day(snapshot)}
-    sql = entry.filled(values)
+    sql = entry.filled({"run_ids": [run.run_id for run in runs] or [-1], "price_day": snapshot_day(snapshot)})
     return Result(snapshot.table(sql), sql=sql)
 
 

@@ -1,0 +1,112 @@
+"""Verifier precision: each verifier of a run against the reference, with thresholds where it gives scores."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import figure_block
+from dashboard.answers import Answer
+from dashboard.charts.agreement import precision_recall_spec
+from dashboard.charts.palette import INK
+from dashboard.controls import Controls, choose_for_next_page
+from dashboard.figures.figure import Figure
+from dashboard.frame import behind_chart
+from dashboard.scope import Row
+from dashboard.snapshots import Reading
+from dashboard.wording import count, percent, plain
+from store.analytics.concepts import catalogue
+from store.errors import PassatkError
+
+_THRESHOLDS = "score_thresholds"
+
+
+def section(reading: Reading, controls: Controls, run: Row, judged: list[Row]) -> None:
+    """A block for each verifier that is not the reference."""
+    proxies = [row["verifier"] for row in judged if row["verifier"] != run["reference"]]
+    if not proxies:
+        st.info("Only the reference verifier has judged this run; add a second verifier to see its precision.")
+        return
+    for proxy in proxies:
+        try:
+            answer = reading.ask("verifier_agreement", run=run["run"], verifier=proxy, reference=run["reference"])
+        except PassatkError as error:
+            st.info(plain(f"{proxy}: {error}"))
+            continue
+        _confusion(answer, run, proxy)
+        _curve(reading, controls, run, proxy)
+
+
+def _confusion(answer: Answer, run: Row, proxy: str) -> None:
+    row, reference = answer.records[0], run["reference"]
+    accepted, right = row["tp"] + row["fp"], row["tp"] + row["fn"]
+    with st.grid(4, min_column_width=210):
+        _card(
+            f"Precision of {plain(proxy)}",
+            percent(row["precision"]),
+            f"{count(row['tp'])} of {count(accepted)} accepted",
+        )
+        _card(f"Recall of {plain(proxy)}", percent(row["recall"]), f"{count(row['tp'])} of {count(right)} correct")
+    st.dataframe(
+        [
+            {
+                "samples": f"accepted by {proxy}",
+                f"correct by {reference}": row["tp"],
+                f"incorrect by {reference}": row["fp"],
+            },
+            {
+                "samples": f"rejected by {proxy}",
+                f"correct by {reference}": row["fn"],
+                f"incorrect by {reference}": row["tn"],
+            },
+        ],
+        hide_index=True,
+        width="content",
+        alt=f"Samples by verdict of {proxy} and {reference}",
+    )
+    st.caption(
+        plain(
+            f"Samples that both verifiers decided. {count(row['fp'])} false positives: {proxy} accepts what "
+            f"{reference} rejects, which is how far its coverage curve lies above the reference's."
+        )
+    )
+    if st.button(
+        f"Samples of {plain(run['run'])}",
+        key=f"samples {proxy}",
+        type="tertiary",
+        icon=":material/arrow_forward:",
+        help="Opens them; the verdicts of every verifier stand beside each.",
+    ):
+        choose_for_next_page(**{"one run": run["run"]})
+        from dashboard.navigation import pages
+
+        st.switch_page(pages()["samples"])
+    behind_chart(answer.sql, answer.notes)
+
+
+def _card(label: str, value: str, below: str) -> None:
+    st.metric(label, value, below, delta_color="off", delta_arrow="off", border=True)
+
+
+def _curve(reading: Reading, controls: Controls, run: Row, proxy: str) -> None:
+    """Precision against recall over thresholds, where the verifier gives scores."""
+    if _THRESHOLDS not in catalogue():
+        return
+    try:
+        answer = reading.ask(_THRESHOLDS, run=run["run"], verifier=proxy, reference=run["reference"])
+    except PassatkError:
+        return  # it gives no scores
+    rows = answer.records
+    if len(rows) < 2:
+        return
+    place = controls.step(
+        f"threshold {proxy}", list(range(len(rows))), len(rows) // 2, label=f"Threshold of {plain(proxy)}",
+        format_func=lambda at: f"{rows[at]['threshold']:.3g}",
+    )  # fmt: skip
+    chosen = rows[place]
+    spec = precision_recall_spec(rows, chosen["threshold"], INK)
+    caption = (
+        f"At {chosen['threshold']:.3g}: precision {percent(chosen['precision'])} ({chosen['tp']:,} of "
+        f"{chosen['accepted']:,} accepted), recall {percent(chosen['recall'])}."
+    )
+    figure = Figure("thresholds", f"Thresholds of {proxy}", spec, caption, rows, answer.sql, answer.notes)
+    figure_block.show(figure, rows, f"thresholds {proxy}")

@@ -1,0 +1,79 @@
+"""A figure on a page: chart, caption, numbers, SQL and files of it. One way for every chart."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from dashboard.figures.figure import Figure
+from dashboard.rendering import FORMATS, rendered
+from dashboard.tables import csv_text
+from dashboard.wording import NONE, plain, plural
+
+_TYPES = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf"}
+
+
+def show(figure: Figure, rows: Sequence[Mapping[str, Any]], key: str, table: str = "Table and export") -> None:
+    """The chart with its caption; below it the table (`rows` as read), every digit for download, and the SQL."""
+    st.vega_lite_chart(figure.spec, key=f"{key} chart", width="stretch")
+    if figure.caption:
+        st.caption(plain(figure.caption))
+    below(figure, rows, key, table)
+
+
+def below(figure: Figure, rows: Sequence[Mapping[str, Any]], key: str, table: str = "Table and export") -> None:
+    """What stands under a chart."""
+    with st.expander(table):
+        st.dataframe(rows, hide_index=True, placeholder=NONE, alt=f"Table of {figure.title}")
+        with st.container(horizontal=True, gap="small"):
+            data_buttons(figure.records, key)
+            chart_buttons(figure, key)
+    with st.expander("SQL behind this chart"):
+        for note in figure.notes:
+            st.caption(plain(note))
+        st.caption(
+            "Returns the numbers of this chart, or the counts they are made of, in `passatk sql`, psql and here."
+        )
+        st.code(figure.sql, language="sql", wrap_lines=True)
+
+
+def data_buttons(records: Sequence[Mapping[str, Any]], key: str) -> None:
+    """Every row and digit as CSV and Parquet, made when a button is pressed."""
+    _button(f"CSV, {plural(len(records), 'row')}", lambda: csv_text(records), f"{key}.csv", "text/csv")
+    _button("Parquet", lambda: parquet(records), f"{key}.parquet", "application/vnd.apache.parquet")
+
+
+def chart_buttons(figure: Figure, key: str) -> None:
+    """The chart as a picture in the colours of the mode on screen."""
+    mode = "dark" if st.context.theme.type == "dark" else "light"
+    for kind in FORMATS:
+
+        def made(kind: str = kind) -> bytes:
+            return rendered(figure.spec, kind, mode, title=figure.title)
+
+        _button(kind.upper(), made, f"{key}.{kind}", _TYPES[kind])
+
+
+def parquet(records: Sequence[Mapping[str, Any]]) -> bytes:
+    """Records as one Parquet file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist([dict(row) for row in records]), sink)
+    return sink.getvalue()
+
+
+def _button(label: str, made: Any, file: str, kind: str) -> None:
+    st.download_button(
+        label,
+        data=made,
+        file_name=file,
+        mime=kind,
+        icon=":material/download:",
+        on_click="ignore",
+        key=f"download {file}",
+    )

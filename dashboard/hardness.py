@@ -1,0 +1,67 @@
+"""How hard the problems are: pass rates of the problems, a chart a run, under the coverage curves."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import figure_block
+from dashboard.charts.pass_rates import pass_rate_bins, pass_rate_spec
+from dashboard.controls import choose_for_next_page
+from dashboard.figures.drawn import Counting, Drawn
+from dashboard.figures.figure import Figure
+from dashboard.scope import Row
+from dashboard.snapshots import Reading
+from dashboard.wording import percent, plural
+
+
+def section(reading: Reading, drawn: list[Drawn], counting: Counting) -> None:
+    """Pass rates of the problems, a chart a run."""
+    st.header("How hard are the problems?", anchor=False)
+    alone = len(drawn) == 1
+    records: list[Row] = []
+    sql: list[str] = []
+    notes: list[str] = []
+    with st.grid(1 if alone else 3, min_column_width=300):
+        for one in drawn:
+            told = counting.parameters("pass_rates")
+            answer = reading.ask("pass_rates", run=one.wanted.name, verifier=one.wanted.verifier, **told)
+            _histogram(one, answer.records)
+            records += answer.records
+            sql.append(answer.sql)
+            notes += answer.notes
+    most = max((row["n"] for row in records), default=0)
+    st.caption(
+        "Problems by the share of their samples that are correct, c/n, on log bins; never and always solved ones stand "
+        f"apart. Rates under 1/n cannot be seen with n samples (n is up to {most:,})."
+    )
+    figure = Figure("pass-rates", "Pass rates", {}, "", records, "\n\n".join(dict.fromkeys(sql)), tuple(notes))
+    shown = [
+        {
+            "run": row["run"],
+            "problem": row["problem"],
+            "n": row["n"],
+            "c": row["c"],
+            "pass rate": percent(row["pass_rate"]),
+        }
+        for row in records
+    ]
+    figure_block.below(figure, shown, "pass rates")
+
+
+def _histogram(one: Drawn, records: list[Row]) -> None:
+    most = max((row["n"] for row in records), default=0)
+    bins = pass_rate_bins(records)
+    spec = pass_rate_spec(bins, one.curve.slot, most, title=one.curve.label, height=240)
+    with st.container(gap="xsmall"):
+        st.vega_lite_chart(spec, key=f"hardness {one.curve.label}", width="stretch")
+        never = sum(part.problems for part in bins if part.never)
+        if never and st.button(
+            f"See the {plural(never, 'problem')} never solved",
+            key=f"never {one.curve.label}",
+            type="tertiary",
+            icon=":material/arrow_forward:",
+        ):
+            choose_for_next_page(**{"one run": one.wanted.name, "show": "never solved"})
+            from dashboard.navigation import pages
+
+            st.switch_page(pages()["problems"])
