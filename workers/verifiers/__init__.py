@@ -20,6 +20,7 @@ VERIFIERS: Mapping[str, str] = {
     "judge": "workers.verifiers.model_judge:ModelJudge",
     "repository": "workers.verifiers.repository_issue:RepositoryIssue",
     "reward": "workers.verifiers.reward_model:RewardModel",
+    "swebench": "workers.verifiers.swebench_harness:SwebenchHarness",
     "math": "workers.verifiers.math_answer:MathAnswer",
 }
 
