@@ -96,6 +96,12 @@ def prepare(samples: int) -> None:
     passatk("price", "set", "--model", MODEL, *price)
 
 
+def score() -> None:
+    """What is stored is scored by the demo's reward model: no sample is drawn again."""
+    # One process: the model is loaded once, and batches 64 solutions at a time.
+    passatk("verify", "--run", RUN, "--verifier", f"reward:model={HERE / 'scorer'}", "--jobs", "1")
+
+
 def answers(query: str, samples: int, *options: str) -> list[dict[str, Any]]:
     """The rows of one of passatk's queries."""
     ks = ",".join(str(k) for k in (1, 10, 100, 1000) if k < samples) + f",{samples}"
@@ -144,6 +150,7 @@ def run(samples: int, home: Path) -> None:
     if not _complete(samples):
         with workers(home / "logs"):
             passatk("run", "topup", RUN, "--samples", str(samples))
+    score()
     passatk("run", "status", RUN)
     passatk("mirror", "refresh")
     print()

@@ -33,7 +33,8 @@ if "dies" in patch:
 if "stale" in patch:
     (folder / "run_instance.log").write_text(">>>>> Patch Apply Failed"); sys.exit(0)
 report = {{"patch_is_None": False, "patch_exists": True, "patch_successfully_applied": True,
-    "resolved": "good" in patch, "infra_failure": "image" in patch, "infra_failure_reason": "image pull", "tests_status": {{}}}}
+    "resolved": "good" in patch, "infra_failure": "image" in patch,
+    "infra_failure_reason": "image pull", "tests_status": {{}}}}
 (folder / "report.json").write_text(json.dumps({{instance: report}}))
 """
 
