@@ -89,10 +89,10 @@ def _one_planner(connection: sa.Connection, run_id: int) -> None:
 
 
 def follow_with_verification(connection: sa.Connection, drawn: Sequence[Batch]) -> list[list[int]]:
-    """After batches were drawn: for each, one judging batch for each of its run's verifiers."""
+    """After batches were drawn: for each, one judging batch for each verifier of its run and each attempt of it."""
     query = """
-        INSERT INTO store.batches (run_id, problem_id, verifier_id, first_index, end_index)
-        SELECT d.run_id, d.problem_id, v.verifier_id, d.first_index, d.end_index
+        INSERT INTO store.batches (run_id, problem_id, verifier_id, attempt, first_index, end_index)
+        SELECT d.run_id, d.problem_id, v.verifier_id, a.attempt, d.first_index, d.end_index
         FROM (
             -- The same batch may have been drawn twice at once.
             SELECT DISTINCT * FROM
@@ -100,12 +100,13 @@ def follow_with_verification(connection: sa.Connection, drawn: Sequence[Batch]) 
         ) AS d (run_id, problem_id, first_index, end_index)
         JOIN store.runs AS r ON r.run_id = d.run_id AND r.state <> 'cancelled'
         JOIN store.run_verifiers AS v ON v.run_id = d.run_id
+        CROSS JOIN LATERAL generate_series(0, v.repeats - 1) AS a (attempt)
         WHERE NOT EXISTS (
             SELECT 1 FROM store.batches AS b
             WHERE b.run_id = d.run_id AND b.problem_id = d.problem_id AND b.verifier_id = v.verifier_id
-            AND b.first_index <= d.first_index AND b.end_index >= d.end_index AND b.state <> 'cancelled'
+            AND b.attempt = a.attempt AND b.first_index <= d.first_index AND b.end_index >= d.end_index AND b.state <> 'cancelled'
         )
-        ORDER BY v.verifier_id, d.run_id, d.first_index, d.problem_id
+        ORDER BY a.attempt, v.verifier_id, d.run_id, d.first_index, d.problem_id
         RETURNING batch_id, run_id, problem_id, first_index
     """
     values = {

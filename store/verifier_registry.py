@@ -51,10 +51,14 @@ def verifier_row(connection: sa.Connection, verifier_id: int) -> VerifierRow:
     return VerifierRow(*row)
 
 
-def attach_verifier(connection: sa.Connection, run_id: int, verifier_id: int) -> None:
-    """Let a verifier judge every new sample of a run."""
-    statement = insert(run_verifiers).values(run_id=run_id, verifier_id=verifier_id).on_conflict_do_nothing()
-    connection.execute(statement)
+def attach_verifier(connection: sa.Connection, run_id: int, verifier_id: int, repeats: int | None = None) -> None:
+    """Let a verifier judge every new sample of a run, `repeats` times each (None: once, or as often as before)."""
+    statement = insert(run_verifiers).values(run_id=run_id, verifier_id=verifier_id, repeats=repeats or 1)
+    if repeats is None:
+        connection.execute(statement.on_conflict_do_nothing())
+        return
+    keys = [run_verifiers.c.run_id, run_verifiers.c.verifier_id]
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_={"repeats": repeats}))
 
 
 def verifiers_of(connection: sa.Connection, run_id: int) -> list[VerifierRow]:

@@ -50,6 +50,13 @@ def problem_row(connection: sa.Connection, problem_id: int) -> ProblemRow:
     return ProblemRow(*connection.execute(sa.select(*columns).where(problems.c.problem_id == problem_id)).one())
 
 
+def problem_rows(connection: sa.Connection, benchmark_id: int) -> list[ProblemRow]:
+    """The problems of a benchmark, in order."""
+    columns = [problems.c[name] for name in ProblemRow.__dataclass_fields__]
+    query = sa.select(*columns).where(problems.c.benchmark_id == benchmark_id).order_by(problems.c.position)
+    return [ProblemRow(*row) for row in connection.execute(query)]
+
+
 def draw_order(connection: sa.Connection, batch: Batch) -> DrawOrder:
     """What to ask of the engine for a batch. Seeds depend on run, problem and index alone, so a repeat is the same."""
     return draw_orders(connection, [batch])[0]

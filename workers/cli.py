@@ -20,6 +20,7 @@ from store.verifier_registry import attach_verifier
 from store.work import benchmark_format
 from workers import planning
 from workers.judging import LocalJudges, default_jobs
+from workers.options import without_sandbox
 from workers.run_control import COMMANDS
 from workers.settings import WorkerSettings
 from workers.verifiers import default_verifier
@@ -268,11 +269,28 @@ for _command in COMMANDS:
 @click.option("--verifier", help="Which verifier; default: the usual one of the benchmark's format.")
 @click.option("--jobs", type=click.IntRange(1, 512), default=default_jobs, help="Processes; default: one a core.")
 @click.option("--enqueue", "to_workers", is_flag=True, help="Leave the work to verifying workers.")
-def verify(name: str, verifier: str | None, jobs: int, to_workers: bool) -> None:
+@click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="Passed to the verifier. Repeatable.")
+@click.option("--repeat", type=click.IntRange(1, 1000), help="Judge each sample so often; the majority counts.")
+@click.option("--limit-factor", type=float, help="CPU limits as a multiple of the reference solution's own time.")
+@click.option("--unsafe-no-sandbox", is_flag=True, help="Run programs without a sandbox; every verdict says so.")
+def verify(
+    name: str,
+    verifier: str | None,
+    jobs: int,
+    to_workers: bool,
+    options: tuple[str, ...],
+    repeat: int | None,
+    limit_factor: float | None,
+    unsafe_no_sandbox: bool,
+) -> None:
     """Judge a run's stored samples, again or for the first time. No engine is needed."""
     ready()
     found = _open_run(name)
-    row, planned = planning.plan_judging(found, verifier)
+    if unsafe_no_sandbox:
+        without_sandbox()
+    if limit_factor is not None:
+        options = (*options, f"limit_factor={limit_factor}")
+    row, planned = planning.plan_judging(found, planning.spelled_out(found, verifier, options), repeat)
     found = _find(name)
     before = current(found)
     if not before.samples:

@@ -12,7 +12,7 @@ import click
 from store.errors import PassatkError
 from workers.environment import environment_of
 from workers.errors import VerifierBroken
-from workers.options import named_values, without_sandbox
+from workers.options import verifier_with, without_sandbox
 from workers.problem_files import read_problem
 from workers.verification import VERIFIER_TRIES, judge_or_undecided
 from workers.verifiers import open_verifier
@@ -36,7 +36,7 @@ def judge(file: Path, name: str, problem_file: Path, options: tuple[str, ...], u
     text = _text(file)
     if unsafe_no_sandbox:
         without_sandbox()
-    verifier = open_verifier(name, named_values(options, "Verifier option"))
+    verifier = open_verifier(*verifier_with(name, options))
     try:
         judgement = _judgement(verifier, problem, text)
         click.echo(json.dumps(_shown(verifier, judgement), ensure_ascii=True))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -12,6 +14,7 @@ from store.errors import PassatkError
 from store.runs import Run, set_reference
 from store.verifier_registry import VerifierRow, attach_verifier, ensure_verifier, verifiers_of
 from store.work import benchmark_format
+from workers.options import verifier_with
 from workers.verifiers import default_verifier, open_verifier
 from workers.verifiers.spec import parse_verifier
 
@@ -48,16 +51,30 @@ def plan_run(run: Run, draw_size: int = DRAW_SIZE) -> Plan:
     return Plan(draw, judge)
 
 
-def plan_judging(run: Run, verifier_name: str | None) -> tuple[VerifierRow, list[int]]:
-    """Batches for a verifier over a run's stored samples; the run's first verifier becomes its reference."""
+def plan_judging(run: Run, verifier_name: str | None, repeats: int | None = None) -> tuple[VerifierRow, list[int]]:
+    """Batches for a verifier over a run's stored samples; the run's first verifier becomes its reference.
+
+    `repeats`: in how many attempts each sample is judged from now on; None leaves it as it is.
+    """
     with transaction() as connection:
         name = verifier_name or default_verifier(benchmark_format(connection, run.benchmark_id))
         verifier = register_verifier(connection, name)
-        attach_verifier(connection, run.run_id, verifier.verifier_id)
+        attach_verifier(connection, run.run_id, verifier.verifier_id, repeats)
         if run.reference_verifier_id is None:
             set_reference(connection, run.run_id, verifier.verifier_id)
         set_failed_aside(connection, run)
         return verifier, plan_verification(connection, run, verifier.verifier_id, JUDGE_SIZE)
+
+
+def spelled_out(run: Run, verifier: str | None, options: Sequence[str]) -> str | None:
+    """A verifier and NAME=VALUE options beside it in one text; the run's usual verifier where it is None."""
+    if not options:
+        return verifier
+    if verifier is None:
+        with transaction() as connection:
+            verifier = default_verifier(benchmark_format(connection, run.benchmark_id))
+    name, values = verifier_with(verifier, options)
+    return f"{name}:{json.dumps(values)}"
 
 
 def register_verifier(connection: sa.Connection, text: str) -> VerifierRow:

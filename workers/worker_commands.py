@@ -50,12 +50,18 @@ def generate(model: str, backend: str, concurrency: int, options: tuple[str, ...
 @click.option(
     "--concurrency", type=click.IntRange(1, 512), default=default_jobs, help="Processes; default: one a core."
 )
-def verify_worker(concurrency: int) -> None:
-    """Judge samples."""
+@click.option("--unsafe-no-sandbox", is_flag=True, help="Run programs without a sandbox; every verdict says so.")
+@click.option("--no-programs", is_flag=True, help="Start without a sandbox, for verifiers that run no program.")
+def verify_worker(concurrency: int, unsafe_no_sandbox: bool, no_programs: bool) -> None:
+    """Judge samples. Refuses to start where no sandbox holds, after real escape attempts behind its walls."""
     ready()
+    from workers.options import sandbox_tier, without_sandbox
     from workers.queues import VERIFY_QUEUE
 
-    _say_ready(f"Judging with {concurrency} processes")
+    if unsafe_no_sandbox:
+        without_sandbox()
+    walls = "" if no_programs else f", programs in sandbox tier {sandbox_tier()}"
+    _say_ready(f"Judging with {concurrency} processes{walls}")
     # Processes: a verifier's sandbox starts from a main thread, and one that hangs can be killed.
     _celery_worker(VERIFY_QUEUE, "prefork", concurrency, "verify")
 

@@ -1,7 +1,15 @@
--- Judge batches: every stored sample that has no decided verdict of the verifier and is in no open batch of it.
--- A sample whose verdicts are all undecided is judged again, as its next attempt.
-WITH missing AS (
-    SELECT s.problem_id, s.sample_index, coalesce(max(v.attempt) + 1, 0) AS attempt
+-- Judge batches: every stored sample with fewer decided verdicts of the verifier than the run asks for, and in no open
+-- batch of it. A sample whose verdicts are undecided is judged again, as its next attempt.
+WITH asked AS (
+    SELECT coalesce(max(repeats), 1) AS repeats
+    FROM store.run_verifiers
+    WHERE run_id = %(run_id)s AND verifier_id = %(verifier_id)s
+),
+
+judged AS (
+    SELECT
+        s.problem_id, s.sample_index, coalesce(max(v.attempt) + 1, 0) AS next_attempt,
+        count(*) FILTER (WHERE v.outcome IN ('correct', 'incorrect')) AS decided
     FROM store.samples AS s
     LEFT JOIN store.verdicts AS v
         ON
@@ -17,7 +25,13 @@ WITH missing AS (
                 AND s.sample_index >= b.first_index AND s.sample_index < b.end_index
         )
     GROUP BY s.problem_id, s.sample_index
-    HAVING count(*) FILTER (WHERE v.outcome IN ('correct', 'incorrect')) = 0
+),
+
+missing AS (
+    SELECT j.problem_id, j.sample_index, further.attempt
+    FROM judged AS j
+    CROSS JOIN asked AS a
+    CROSS JOIN LATERAL generate_series(j.next_attempt, j.next_attempt + a.repeats - j.decided - 1) AS further (attempt)
 ),
 
 islands AS (
@@ -36,5 +50,5 @@ ranges AS (
 INSERT INTO store.batches (run_id, problem_id, verifier_id, attempt, first_index, end_index)
 SELECT %(run_id)s AS run_id, problem_id, %(verifier_id)s AS verifier_id, attempt, first_index, end_index
 FROM ranges
-ORDER BY first_index, problem_id
+ORDER BY attempt, first_index, problem_id
 RETURNING batch_id

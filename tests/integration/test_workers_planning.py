@@ -238,6 +238,6 @@ class TestJudging:
         assert plan_judging(run, "chain")[1] == []
 
     def test_an_unknown_verifier_names_the_known_ones_and_changes_nothing(self, workshop: Any, run: Run) -> None:
-        with pytest.raises(PassatkError, match=r"'magic' is unknown: choose among answer, chain, unit-tests"):
+        with pytest.raises(PassatkError, match=r"'magic' is unknown: choose among answer, .*unit-tests"):
             plan_judging(run, "magic")
         assert workshop.rows("SELECT count(*) FROM store.run_verifiers") == [(0,)]

@@ -27,7 +27,8 @@ UNSAFE_VARIABLE, UNSAFE_VALUE, FORCED_VALUE = "PASSATK_UNSAFE_SANDBOX", "i-accep
 TIERS = ("bwrap", "flat")
 _HELP = (
     "install bubblewrap (apt install bubblewrap) and allow unprivileged user namespaces, or use a kernel with "
-    "Landlock (5.13 or later); --unsafe-no-sandbox runs programs without a sandbox, at your own risk"
+    "Landlock (5.13 or later); --unsafe-no-sandbox runs programs without a sandbox, at your own risk, and "
+    "`worker verify --no-programs` judges only what runs none"
 )
 
 _NO_WALLS = Walls("none", landlock=False, seccomp=False)
