@@ -104,7 +104,8 @@ def follow_with_verification(connection: sa.Connection, drawn: Sequence[Batch]) 
         WHERE NOT EXISTS (
             SELECT 1 FROM store.batches AS b
             WHERE b.run_id = d.run_id AND b.problem_id = d.problem_id AND b.verifier_id = v.verifier_id
-            AND b.attempt = a.attempt AND b.first_index <= d.first_index AND b.end_index >= d.end_index AND b.state <> 'cancelled'
+            AND b.attempt = a.attempt
+            AND b.first_index <= d.first_index AND b.end_index >= d.end_index AND b.state <> 'cancelled'
         )
         ORDER BY a.attempt, v.verifier_id, d.run_id, d.first_index, d.problem_id
         RETURNING batch_id, run_id, problem_id, first_index
