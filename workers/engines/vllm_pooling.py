@@ -84,7 +84,7 @@ def _load(model: str, task: str, cpu: bool, options: dict[str, Any]) -> Any:
     defaults = cpu_defaults(model_files.weight_bytes(model)) if cpu else gpu_defaults()
     arguments = {**defaults, **({"max_num_batched_tokens": SMALLEST_CPU_STEP} if cpu else {}), **options}
     try:
-        return LLM(model=model, runner="pooling", pooler_config=PoolerConfig(task=task), **arguments)  # type: ignore[arg-type]
+        return LLM(model=model, runner="pooling", pooler_config=PoolerConfig(task=task), **arguments)
     except (OSError, ValueError, VLLMClientError) as error:
         raise ModelNotFound(f"vLLM cannot load {model!r} for {task}: {reason(error)}") from error
     except Exception as error:
