@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from workers.errors import SandboxUnavailable
-from workers.sandbox.limits import Limits, Report, TestPlan
+from workers.sandbox.limits import InputPlan, Limits, Report, TestPlan
 from workers.sandbox.sandbox import Sandbox
 from workers.sandbox.tiers import open_sandbox
 
@@ -202,3 +202,57 @@ def test_attack(path: Path, sandbox: Sandbox, host: Host) -> None:
     assert "got through" not in str(reports)
     assert sandbox.pid == zygote, "the attack cost the sandbox its zygote"
     assert all(report.integrity == "strong" for report in reports)
+
+
+WHOLE = sorted((ATTACKS / "whole").glob("*.py.txt"))
+DOUBLES = InputPlan(
+    ["2\n", "58201937\n", "3\n"],
+    lambda at, output: (
+        None if output.split() == [(b"4", b"116403874", b"6")[at]] else {"got": output.decode("utf-8", "replace")}
+    ),
+)
+HARMLESS_WHOLE = "print(2 * int(input()))\n"
+
+
+@pytest.mark.parametrize("path", WHOLE, ids=lambda path: path.name.removesuffix(".py.txt"))
+def test_attack_by_a_whole_program(path: Path, sandbox: Sandbox, host: Host) -> None:
+    attack = _read(path)
+    program = host.fill_in(attack.program)
+    zygote = sandbox.pid
+    reports = sandbox.run_inputs(DOUBLES, [HARMLESS_WHOLE, program, program, HARMLESS_WHOLE + "# next\n"])
+    assert [report.outcome for report in (reports[0], reports[-1])] == ["correct", "correct"], (
+        "another program suffered"
+    )
+    assert [fault for report in reports[1:3] if (fault := attack.fault(report))] == []
+    assert host.harm() == []
+    assert host.secret not in str(reports)
+    assert "got through" not in str(reports)
+    assert sandbox.pid == zygote, "the attack cost the sandbox its zygote"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_an_ordinary_user_is_as_safe() -> None:
+    """The attacks that name the dangers, run by an ordinary user in a process of its own."""
+    python = shutil.which("python3", path="/usr/bin:/bin")
+    if python is None or shutil.which("setpriv") is None:
+        pytest.skip("needs setpriv and a system python3 that everybody may run")
+    root = Path(__file__).parents[2]
+    command = ["setpriv", "--reuid", "4321", "--regid", "4321", "--clear-groups", python]
+    packages = [path for path in sys.path if path.endswith("-packages")]
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join([str(root), *packages]), "HOME": "/tmp"}
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"
+    reach = [*command, "-c", "import psycopg, pytest, workers"]
+    if subprocess.run(reach, cwd="/", env=environment, capture_output=True, check=False).returncode:
+        pytest.skip("the checkout and its packages are not readable for others, or of another Python")
+    names = "read_secret or kill_worker or write_host or tcp or worker_environment or fork_bomb or exit_zero or disk"
+    done = subprocess.run(
+        [*command, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(root), __file__, "-k", names],
+        cwd="/tmp",
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert " passed" in done.stdout

@@ -124,6 +124,10 @@ def launch(walls: Walls, limits: Limits) -> Zygote:
         os.write(payload, json.dumps(body).encode())
         os.lseek(payload, 0, os.SEEK_SET)
         process = _start([interpreter(), "-S", "-s", "-P", "-c", _BOOTSTRAP, str(payload), "start"], inherited)
+    except BaseException:
+        control.close()
+        data.close()
+        raise
     finally:
         theirs.close()
         their_data.close()
