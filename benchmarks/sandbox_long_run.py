@@ -77,7 +77,8 @@ def _misjudged(outcomes: list[str]) -> int:
 
 
 def held(sandbox: Sandbox) -> dict[str, int]:
-    """What this worker and its sandbox hold."""
+    """What this worker and its sandbox hold between batches."""
+    sandbox.cpu_seconds()  # ends the batch in work
     below = _below(os.getpid())
     return {
         "worker kB": _resident(os.getpid()),

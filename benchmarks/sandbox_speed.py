@@ -1,6 +1,6 @@
 """Verdicts per CPU-second of the sandbox beside HumanEval's executor protocol, on the same programs, in one run.
 
-    python benchmarks/sandbox_speed.py [--programs 640] [--batch 64] [--problems FILE]
+    python benchmarks/sandbox_speed.py [--programs 640] [--batch 64] [--problems FILE] [--evalplus FOLDER]
 
 Everything the worker spends is counted: its own process, the zygote and all that ran below it (the protocol beside it:
 its own process and all its children). The programs are HumanEval-sized: functions with a handful of assertions, right
@@ -9,11 +9,16 @@ and wrong ones mixed; with `--problems` the canonical solutions of a HumanEval f
 The protocol beside it is re-implemented here as the original does it: for each program a process is forked, the
 program with its tests and `check(entry_point)` is executed there with a reliability guard, a temporary working
 directory, swallowed streams and an alarm, and the result comes back through a managed list.
+
+EvalPlus is measured by its own package, on the same calls as inputs and expected values, where a folder has it:
+
+    pip install --no-deps --target FOLDER evalplus==0.3.1 wget appdirs tempdir psutil multipledispatch numpy
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import builtins
 import contextlib
 import faulthandler
@@ -27,6 +32,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -47,6 +53,7 @@ class Case:
 
     plan: TestPlan
     programs: list[str]
+    calls: tuple[list[Any], list[Any]] | None = None
 
 
 def made_cases() -> list[Case]:
@@ -73,8 +80,15 @@ def made_cases() -> list[Case]:
     for prompt, body, *calls in sources:
         tests = "def check(candidate):\n" + "".join(f"    assert candidate{call}\n" for call in calls * 4)
         programs = [prompt + body, prompt + wrong, prompt + "    return undefined_name\n"]
-        cases.append(Case(TestPlan(tests, "f", prompt), programs))
+        cases.append(Case(TestPlan(tests, "f", prompt), programs, _as_inputs(calls * 4)))
     return cases
+
+
+def _as_inputs(calls: list[str]) -> tuple[list[Any], list[Any]]:
+    """Argument lists and expected values of `(arguments) == value` texts."""
+    sides = [call.split(" == ") for call in calls]
+    values = [ast.literal_eval(given[:-1] + ",)") for given, _ in sides]
+    return [list(value) for value in values], [ast.literal_eval(wanted) for _, wanted in sides]
 
 
 def read_cases(path: Path) -> list[Case]:
@@ -113,6 +127,22 @@ def measure_sandbox(work: list[tuple[TestPlan, list[str]]], tier: str) -> tuple[
     spent = after.ru_utime + after.ru_stime - own.ru_utime - own.ru_stime + sandbox.cpu_seconds() - below
     sandbox.close()
     return len(verdicts) / spent, verdicts
+
+
+def measure_evalplus(work: list[tuple[TestPlan, list[str]]], cases: list[Case]) -> tuple[float, list[bool]]:
+    """(verdicts per CPU-second, verdicts) of EvalPlus' own checker."""
+    from evalplus.eval import untrusted_check  # type: ignore[import-not-found]
+
+    calls = {case.plan.tests: case.calls for case in cases}
+    before = cpu_seconds()
+    verdicts = []
+    for plan, programs in work:
+        inputs, expected = calls[plan.tests] or ([], [])
+        for program in programs:
+            seconds = [0.01] * len(inputs)
+            status, _ = untrusted_check("humaneval", program, inputs, plan.entry_point, expected, 0, seconds, True)
+            verdicts.append(status == "pass")
+    return len(verdicts) / (cpu_seconds() - before), verdicts
 
 
 def measure_protocol(work: list[tuple[TestPlan, list[str]]]) -> tuple[float, list[bool]]:
@@ -205,13 +235,22 @@ def main() -> None:
     parser.add_argument("--programs", type=int, default=640)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--problems", type=Path, default=None)
+    parser.add_argument("--evalplus", type=Path, default=None, help="folder that EvalPlus is installed in")
     arguments = parser.parse_args()
     cases = read_cases(arguments.problems) if arguments.problems else made_cases()
     work = batches(cases, arguments.programs, arguments.batch)
     print(f"{sum(len(programs) for _, programs in work)} programs, batches of {arguments.batch}, {platform.machine()}")
     base, expected = _line("HumanEval's protocol", lambda: measure_protocol(work), None)
+    evalplus = None
+    if arguments.evalplus is not None:
+        sys.path.append(str(arguments.evalplus))
+        evalplus, verdicts = _line("EvalPlus", lambda: measure_evalplus(work, cases), base)
+        if verdicts != expected:
+            raise SystemExit("EvalPlus judges otherwise")
     for tier in ("bwrap", "flat"):
-        _, verdicts = _line(f"sandbox, tier {tier}", lambda tier=tier: measure_sandbox(work, tier), base)  # type: ignore[misc]
+        rate, verdicts = _line(f"sandbox, tier {tier}", lambda tier=tier: measure_sandbox(work, tier), base)  # type: ignore[misc]
+        if evalplus is not None:
+            print(f"{'':24} {rate / evalplus:.2f} x EvalPlus")
         if verdicts != expected:
             raise SystemExit(
                 f"tier {tier} judges {sum(a != b for a, b in zip(verdicts, expected, strict=True))} otherwise"
