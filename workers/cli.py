@@ -56,6 +56,7 @@ def run() -> None:
 @click.option(
     "--verifier", "verifiers", multiple=True, help="Judges every sample; the first is the reference. Repeatable."
 )
+@click.option("--repeat", type=click.IntRange(1, 1000), help="Judge each sample so often; the majority counts.")
 def create(
     name: str | None,
     benchmark_label: str,
@@ -65,6 +66,7 @@ def create(
     prompt_template: str,
     priority: int,
     verifiers: tuple[str, ...],
+    repeat: int | None,
     **sampling: Any,
 ) -> None:
     """Create a run. The same run again changes nothing."""
@@ -91,7 +93,7 @@ def create(
         if is_new and priority:
             set_priority(connection, created.run_id, priority)
         for row in rows:
-            attach_verifier(connection, created.run_id, row.verifier_id)
+            attach_verifier(connection, created.run_id, row.verifier_id, repeat)
     wanted = created.samples_per_problem
     click.echo(
         f"Run {created.name} {'created' if is_new else 'exists'}: {wanted} samples for each of "

@@ -6,6 +6,8 @@ import gzip
 import json
 import os
 import platform
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -77,3 +79,29 @@ def test_real_samples_count_as_an_independent_executor_counted_them() -> None:
             differing[row["task_id"]] = (len(judgements), correct, counts[row["task_id"]])
     verifier.close()
     assert differing == {}
+
+
+def test_three_runs_give_the_same_verdicts_whatever_else_the_machine_does() -> None:
+    samples = {row["task_id"]: row["samples"] for row in _rows("humaneval_even_codegen16b_samples.jsonl.gz")}
+    rows = _rows("humaneval_even.jsonl.gz")[4:40:12]
+    verifier = UnitTests(cpu_seconds=1.0)
+    found = []
+    for busy in (False, True, False):
+        others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * busy)]
+        try:
+            found.append(
+                [
+                    (judgement.outcome, judgement.reason)
+                    for row in rows
+                    for judgement in verifier.judge(
+                        _problem(row), list(dict.fromkeys(map(_cut, samples[row["task_id"]])))[:40]
+                    )
+                ]
+            )
+        finally:
+            for other in others:
+                other.kill()
+                other.wait()
+    verifier.close()
+    assert len(found[0]) > 60
+    assert found[0] == found[1] == found[2]
