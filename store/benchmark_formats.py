@@ -1,15 +1,11 @@
-"""Readers of benchmark files: one line, one problem; a bad line is named by file and number."""
+"""Problems as records describe them: the plain formats, and checks that every format shares."""
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from store.errors import PassatkError
@@ -29,50 +25,6 @@ class ProblemRecord:
     tests: str | None = None
     entry_point: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
-
-
-@contextmanager
-def _open_lines(path: Path) -> Iterator[Iterable[bytes]]:
-    if not path.is_file():
-        raise BadFile(f"{path}: no such file.")
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
-            yield stream
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise BadFile(f"{path}: not a whole gzip file ({error}).") from error
-    except OSError as error:
-        raise BadFile(f"{path}: cannot be read ({error.strerror}).") from error
-
-
-def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (place, object) for every line that is not blank; place is `file:line` for messages.
-
-    The file is UTF-8, `.gz` or plain.
-    """
-    with _open_lines(path) as stream:
-        # Decoded line by line: a text stream decodes ahead and would blame a bad byte on an earlier line.
-        for number, raw in enumerate(stream, start=1):
-            place = f"{path}:{number}"
-            try:
-                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                raise BadFile(f"{place}: not UTF-8 text ({error.reason}).") from error
-            if line.strip():
-                yield place, _parsed(line, place)
-
-
-def _parsed(line: str, place: str) -> dict[str, Any]:
-    try:
-        value = json.loads(line, parse_constant=_refused_constant)
-    except (ValueError, RecursionError) as error:
-        raise BadFile(f"{place}: not JSON: {error}. Each line must be one JSON object.") from error
-    if not isinstance(value, dict):
-        raise BadFile(f"{place}: a JSON object is wanted, found {type(value).__name__}.")
-    return value
-
-
-def _refused_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
 
 
 def storable(text: str, place: str, name: str) -> str:
@@ -105,7 +57,8 @@ def optional_text(record: Mapping[str, Any], names: tuple[str, ...], place: str)
     return text_field(record, present, place) if present else None
 
 
-def _rest(record: Mapping[str, Any], taken: set[str], place: str) -> dict[str, Any]:
+def rest_of(record: Mapping[str, Any], taken: set[str], place: str) -> dict[str, Any]:
+    """What a record says beside the fields that are taken, as it can be stored."""
     rest = {name: value for name, value in record.items() if name not in taken and name != "metadata"}
     given = record.get("metadata", {})
     if not isinstance(given, dict):
@@ -137,7 +90,7 @@ def _from_jsonl(record: dict[str, Any], place: str, _position: int) -> ProblemRe
         reference_answer=optional_text(record, _JSONL_ANSWER, place),
         tests=optional_text(record, _JSONL_TESTS, place),
         entry_point=optional_text(record, ("entry_point",), place),
-        metadata=_rest(record, taken, place),
+        metadata=rest_of(record, taken, place),
     )
 
 
@@ -149,7 +102,7 @@ def _from_humaneval(record: dict[str, Any], place: str, _position: int) -> Probl
         reference_answer=optional_text(record, ("canonical_solution",), place),
         tests=text_field(record, ("test",), place),
         entry_point=text_field(record, ("entry_point",), place),
-        metadata=_rest(record, taken, place),
+        metadata=rest_of(record, taken, place),
     )
 
 
@@ -161,7 +114,7 @@ def _from_gsm8k(record: dict[str, Any], place: str, position: int) -> ProblemRec
         key=f"gsm8k/{position}",
         prompt=text_field(record, ("question",), place),
         reference_answer=answer,
-        metadata=_rest(record, {"question", "answer"}, place),
+        metadata=rest_of(record, {"question", "answer"}, place),
     )
 
 
@@ -170,18 +123,3 @@ FORMATS: dict[str, Callable[[dict[str, Any], str, int], ProblemRecord]] = {
     "humaneval": _from_humaneval,
     "gsm8k": _from_gsm8k,
 }
-
-
-def read_problems(path: Path, format_name: str) -> list[ProblemRecord]:
-    """Every problem of a file, in order. Raises `BadFile` for a bad line, a repeated id, or no problem at all."""
-    problems: list[ProblemRecord] = []
-    places: dict[str, str] = {}
-    for place, record in json_lines(path):
-        problem = FORMATS[format_name](record, place, len(problems))
-        if problem.key in places:
-            raise BadFile(f'{place}: id "{problem.key}" is there already, at {places[problem.key]}.')
-        places[problem.key] = place
-        problems.append(problem)
-    if not problems:
-        raise BadFile(f"{path}: holds no problem. Each line must be one problem in format {format_name}.")
-    return problems

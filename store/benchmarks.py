@@ -8,7 +8,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from store.benchmark_formats import ProblemRecord, read_problems
+from store.benchmark_files import Selection, read_problems
+from store.benchmark_formats import ProblemRecord
 from store.connection import transaction
 from store.errors import PassatkError
 from store.fingerprint import combined, fingerprint
@@ -38,11 +39,18 @@ class Benchmark:
         return f"{self.name}@{self.version}"
 
 
-def import_benchmark(path: Path, name: str, format_name: str) -> tuple[Benchmark, bool]:
-    """Store a file's problems; returns the benchmark and whether anything was new. All or nothing."""
+def import_benchmark(
+    path: Path,
+    name: str,
+    format_name: str,
+    selection: Selection | None = None,
+    column_map: dict[str, str] | None = None,
+    source: str | None = None,
+) -> tuple[Benchmark, bool]:
+    """Store a file's problems, or a selection; returns the benchmark and whether anything was new. All or nothing."""
     if not name.strip() or "@" in name:
         raise BadBenchmark(f'A benchmark cannot have the name "{name}": give a name without "@", which marks versions.')
-    records = read_problems(path, format_name)
+    records = (selection or Selection()).of(read_problems(path, format_name, column_map), path)
     content_hash = combined(fingerprint(asdict(record)) for record in records)
     with transaction() as connection:
         # Two imports of one name at once would both count the versions: the second waits.
@@ -52,7 +60,7 @@ def import_benchmark(path: Path, name: str, format_name: str) -> tuple[Benchmark
         ).one_or_none()
         if known is not None:
             return Benchmark(*known), False
-        return _insert(connection, records, name, format_name, content_hash, path), True
+        return _insert(connection, records, name, format_name, content_hash, source or str(path)), True
 
 
 def _select() -> sa.Select[int, str, int, int, str]:
@@ -66,7 +74,7 @@ def _insert(
     name: str,
     format_name: str,
     content_hash: str,
-    path: Path,
+    source: str,
 ) -> Benchmark:
     version = connection.scalar(
         sa.select(sa.func.coalesce(sa.func.max(benchmarks.c.version), 0) + 1).where(benchmarks.c.name == name)
@@ -78,7 +86,7 @@ def _insert(
             version=version,
             content_hash=content_hash,
             format=format_name,
-            source=str(path),
+            source=source,
             problem_count=len(records),
         )
         .returning(*_select().selected_columns)

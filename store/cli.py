@@ -1,18 +1,17 @@
-"""Commands of the store: `passatk store`, `benchmark`, `price`."""
+"""Commands of the store: `passatk store`, `price`."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
 from typing import Any
 
 import click
 
-from store import benchmark_formats, embedded, schema
-from store.benchmarks import import_benchmark, list_benchmarks
+from store import embedded, schema
+from store.benchmark_cli import benchmark as benchmark
+from store.command_output import print_table
 from store.connection import database_url, reader_url, transaction
 from store.errors import PassatkError
 from store.model_registry import list_prices, set_price
@@ -84,33 +83,6 @@ def psql(arguments: tuple[str, ...]) -> None:
 
 
 @click.group()
-def benchmark() -> None:
-    """Sets of problems."""
-
-
-@benchmark.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--name", required=True, help="Name of the benchmark.")
-@click.option("--format", "format_name", type=click.Choice(sorted(benchmark_formats.FORMATS)), required=True)
-def import_command(file: Path, name: str, format_name: str) -> None:
-    """Store the problems of FILE (.gz too). The same content again changes nothing."""
-    ready()
-    stored, is_new = import_benchmark(file, name, format_name)
-    click.echo(
-        f"Benchmark {stored.label}: {stored.problem_count} problems "
-        + ("stored." if is_new else "were stored before; nothing changed.")
-    )
-
-
-@benchmark.command("list")
-def list_command() -> None:
-    """List the benchmarks."""
-    ready()
-    rows = [(found.label, found.format, f"{found.problem_count:,}") for found in list_benchmarks()]
-    _table(("benchmark", "format", "problems"), rows, "No benchmark yet: `passatk benchmark import FILE`.")
-
-
-@click.group()
 def price() -> None:
     """What models cost."""
 
@@ -154,13 +126,6 @@ def list_prices_command() -> None:
     ready()
     with transaction() as connection:
         rows = [tuple("" if value is None else str(value) for value in row) for row in list_prices(connection)]
-    _table(("model", "from", "input", "cached input", "output", "gpu hour"), rows, "No price yet: `passatk price set`.")
-
-
-def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]], empty: str) -> None:
-    if not rows:
-        click.echo(empty)
-        return
-    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-    for row in [header, *rows]:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    print_table(
+        ("model", "from", "input", "cached input", "output", "gpu hour"), rows, "No price yet: `passatk price set`."
+    )

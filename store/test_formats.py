@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from store.benchmark_formats import BadFile, json_lines
+from store.benchmark_formats import BadFile
+from store.importers.sources import json_lines
 from store.samples import storable_completion
 
 _KEYS = ("task_id", "id", "key", "problem")

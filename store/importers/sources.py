@@ -79,6 +79,14 @@ def lines(path: Path, lenient: bool = False) -> Iterator[Placed | Fault]:
                 yield _object(line, place, lenient)
 
 
+def json_lines(path: Path) -> Iterator[Placed]:
+    """As `lines`, for files that are taken whole or not at all: the first bad line raises BadFile."""
+    for one in lines(path):
+        if isinstance(one, Fault):
+            raise BadFile(one.message)
+        yield one
+
+
 def _object(line: str, place: str, lenient: bool) -> Placed | Fault:
     try:
         value = parsed(line, lenient)

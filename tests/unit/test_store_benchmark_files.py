@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from store.benchmark_formats import BadFile, read_problems
+from store.benchmark_files import read_problems
+from store.benchmark_formats import BadFile
 
 GOOD = b'{"id": "a", "prompt": "1 + 1 = ?", "answer": "2"}\n'
 
@@ -169,5 +170,5 @@ def test_a_plain_file_named_gz_is_refused(tmp_path: Path) -> None:
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "nowhere.jsonl", tmp_path):
-        with pytest.raises(BadFile, match="no such file"):
+        with pytest.raises(BadFile, match="no such file|holds no problem"):
             read_problems(path, "jsonl")

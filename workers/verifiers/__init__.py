@@ -24,7 +24,21 @@ VERIFIERS: Mapping[str, str] = {
     "math": "workers.verifiers.math_answer:MathAnswer",
 }
 
-_DEFAULTS = {"gsm8k": "answer", "humaneval": "unit-tests", "jsonl": "answer"}
+_DEFAULTS = {
+    "alpacaeval": "judge",
+    "codecontests": "stdin-tests",
+    "gsm8k": "answer",
+    "humaneval": "unit-tests",
+    "humaneval+": "unit-tests",
+    "jsonl": "answer",
+    "livecodebench": "stdin-tests",
+    "math": "math",
+    "mbpp": "unit-tests",
+    "mbpp+": "unit-tests",
+    "minif2f": "lean",
+    "parquet": "answer",
+    "swebench": "repository",
+}
 
 
 def open_verifier(name: str, options: Mapping[str, object] | None = None) -> Verifier:
