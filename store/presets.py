@@ -95,8 +95,8 @@ PRESETS: Mapping[str, Preset] = {
         max_tokens=1024,
         stop=("Q:", "Question:"),
         prompt_template=(
-            "Q: Write a Python program for this problem. It reads from standard input, writes to standard output, keeps "
-            "to the limits and stands in one code block fenced by ```.\n{prompt}\nA:"
+            "Q: Write a Python program for this problem. It reads from standard input, writes to standard output, "
+            "keeps to the limits and stands in one code block fenced by ```.\n{prompt}\nA:"
         ),
         few_shot=_examples(2, "random", "{prompt}\n```\n{answer}\n```"),
         note="the 140 problems of the test split without images; examples are Python 3 solutions",

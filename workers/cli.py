@@ -21,6 +21,7 @@ from store.work import benchmark_format
 from workers import planning
 from workers.judging import LocalJudges, default_jobs
 from workers.options import without_sandbox
+from workers.preset_option import PromptSettings, preset_options
 from workers.run_control import COMMANDS
 from workers.settings import WorkerSettings
 from workers.verifiers import default_verifier
@@ -40,6 +41,7 @@ def run() -> None:
 
 
 @run.command()
+@preset_options
 @click.option("--name", help="Name of the run; default: benchmark, model and temperature.")
 @click.option("--benchmark", "benchmark_label", required=True, help="NAME or NAME@VERSION.")
 @click.option("--model", required=True, help="A folder, a hub name, NAME=FOLDER, or a name used before.")
@@ -71,6 +73,7 @@ def create(
 ) -> None:
     """Create a run. The same run again changes nothing."""
     ready()
+    prompts = PromptSettings.taken_from(sampling)
     sampling["stop"] = tuple(text.replace("\\n", "\n") for text in sampling["stop"])
     parameters = Sampling(**sampling)
     with transaction() as connection:
@@ -88,6 +91,7 @@ def create(
                 samples_per_problem=samples,
                 prompt_template=prompt_template,
                 reference_verifier_id=rows[0].verifier_id,
+                prompting=prompts.prompting(connection, benchmark),
             ),
         )
         if is_new and priority:

@@ -170,5 +170,5 @@ def test_a_plain_file_named_gz_is_refused(tmp_path: Path) -> None:
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "nowhere.jsonl", tmp_path):
-        with pytest.raises(BadFile, match="no such file|holds no problem"):
+        with pytest.raises(BadFile, match=r"no such file|holds no problem"):
             read_problems(path, "jsonl")
