@@ -112,4 +112,4 @@ def test_verifiers_open_by_name() -> None:
 def test_every_benchmark_format_has_a_verifier() -> None:
     assert [default_verifier(form) for form in ("gsm8k", "humaneval", "jsonl")] == ["answer", "unit-tests", "answer"]
     with pytest.raises(PassatkError, match=r"choose among alpacaeval, codecontests, gsm8k"):
-        default_verifier("swebench")
+        default_verifier("chess")
