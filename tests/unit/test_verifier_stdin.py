@@ -99,6 +99,9 @@ class TestFormats:
         ]  # fmt: skip
         assert found.checker == Checker(ignore_case=True)
         assert found.time_limit == 7.5
+        assert found.first_block
+        assert not _contest(stdin_tests=[]).first_block
+        assert _contest(stdin_tests=[], program_block="first").first_block
 
     @pytest.mark.parametrize("packed", [False, True])
     def test_livecodebench(self, packed: bool) -> None:
@@ -152,3 +155,7 @@ class TestFormats:
 )
 def test_the_program_in_a_completion(completion: str, program: str) -> None:
     assert contest_program(completion) == program
+
+
+def test_the_first_block_where_that_is_wanted() -> None:
+    assert contest_program("```\nfirst\n```\nand\n```py\nsecond\n```", first=True) == "first\n"

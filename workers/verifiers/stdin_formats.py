@@ -36,7 +36,10 @@ class ContestTest:
 
 @dataclass(frozen=True)
 class ContestProblem:
-    """What is run and compared. Seconds are CPU seconds a test; None where the problem sets no limit."""
+    """What is run and compared. Seconds are CPU seconds a test; None where the problem sets no limit.
+
+    `first_block`: whether the program is a completion's first fenced block rather than its last.
+    """
 
     stdin: list[ContestTest]
     functional: list[ContestTest]
@@ -44,6 +47,7 @@ class ContestProblem:
     checker: Checker
     time_limit: float | None
     memory_bytes: int | None
+    first_block: bool = False
 
 
 def contest_problem(problem: Problem) -> ContestProblem:
@@ -58,8 +62,9 @@ def contest_problem(problem: Problem) -> ContestProblem:
             for test, is_function in _live_cases(data.get(kind), kind.split("_", 1)[0]):
                 (functional if is_function else stdin).append(test)
         return ContestProblem(
-            stdin, functional, _function(data), _checker(data), _seconds(data.get("time_limit")), _bytes(data)
-        )
+            stdin, functional, _function(data), _checker(data), _seconds(data.get("time_limit")), _bytes(data),
+            _first_block(data),
+        )  # fmt: skip
     except (KeyError, TypeError, ValueError, NotPlain, zlib.error) as error:
         raise VerifierBroken(
             f"the tests of problem {problem.key} cannot be read: {type(error).__name__} {error}"
@@ -107,6 +112,12 @@ def _checker(data: Mapping[str, Any]) -> Checker:
     if any(data.get(kind) for kind in _CONTESTS):
         return Checker(ignore_case=True)
     return Checker(kind="lines") if any(data.get(kind) for kind in _LIVE) else Checker()
+
+
+def _first_block(data: Mapping[str, Any]) -> bool:
+    """As the paper reads answers to CodeContests; LiveCodeBench takes the last block."""
+    named = data.get("program_block")
+    return named == "first" or (named is None and any(data.get(kind) for kind in _CONTESTS))
 
 
 def _seconds(limit: Any) -> float | None:

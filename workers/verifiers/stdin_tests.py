@@ -51,7 +51,7 @@ class StdinTests(InSandbox):
         if not contest.stdin and not contest.functional:
             raise VerifierBroken(f"problem {problem.key} has no tests: stdin-tests needs `stdin_tests` in its metadata")
         limits = self._limits(problem, contest)
-        programs = [contest_program(completion) for completion in completions]
+        programs = [contest_program(completion, contest.first_block) for completion in completions]
         wanted = [program for program in programs if program.strip()]
         reports = self._reports(wanted, limits, lambda some, held: self._run(problem, contest, some, held))
         judgements = {program: self._judgement(report, limits) for program, report in reports.items()}
@@ -86,12 +86,12 @@ class StdinTests(InSandbox):
         return self.sandbox.run_inputs(InputPlan([test.input for test in tests], accepts), programs, limits)
 
 
-def contest_program(completion: str) -> str:
-    """The last fenced block in Python (or in no named language), or else the whole text."""
+def contest_program(completion: str, first: bool = False) -> str:
+    """The last (or `first`) fenced block in Python (or in no named language), or else the whole text."""
     blocks = _fenced(completion)
     python = [text for language, text in blocks if language.casefold() in _PYTHON]
     if python:
-        return python[-1]
+        return python[0 if first else -1]
     return "" if blocks else completion
 
 
