@@ -33,6 +33,7 @@ class Batch:
     first_index: int
     end_index: int
     tries: int
+    run_name: str = ""
 
     @property
     def indexes(self) -> range:
@@ -168,6 +169,16 @@ def hand_back(connection: sa.Connection, batch: Batch, error: str, final: bool =
     }
     _execute(connection, query, values)
     return failed
+
+
+def hand_back_all(connection: sa.Connection, worker: str) -> int:
+    """Give back everything a worker holds that has to go; none of it counts as a try. Returns how many."""
+    query = """
+        UPDATE store.batches SET state = 'ready', tries = greatest(tries - 1, 0), error = NULL, leased_by = NULL,
+               lease_until = NULL, enqueued_at = NULL
+        WHERE state = 'leased' AND leased_by = %s
+    """
+    return int(_execute(connection, query, [worker]).rowcount)
 
 
 def _storable(error: str) -> str:

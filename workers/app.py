@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_init, worker_process_init, worker_ready, worker_shutdown
+from celery.signals import worker_init, worker_process_init, worker_ready, worker_shutdown, worker_shutting_down
 
 from workers.broker import broker_options, quiet
 from workers.engines.door import EngineLoad
@@ -88,6 +88,14 @@ def _start_threads(**_: object) -> None:
     if presence is not None:
         presence.start()
     Sweeper(WorkerSettings.from_environment()).start()
+
+
+@worker_shutting_down.connect(weak=False)
+def _drain(**_: object) -> None:
+    """The signal to stop has come: batches in work are finished, or handed back when that takes too long."""
+    from workers.drain import begin
+
+    begin()
 
 
 @worker_shutdown.connect(weak=False)

@@ -21,6 +21,7 @@ from workers.engines import Engine, EngineLoad, open_engine
 from workers.enqueue import enqueue
 from workers.errors import BrokerUnreachable
 from workers.heartbeat import Heartbeat
+from workers.logs import about
 from workers.settings import WorkerSettings
 from workers.tally import TALLY
 from workers.writer import Writer
@@ -70,8 +71,9 @@ class Generator:
                 written.append((one.batch, self._writer.write(one.batch, one.rows())))
         followers: list[int] = []
         for batch, ids in written:
-            with self._blaming([batch]):
+            with self._blaming([batch]), about(batch):
                 followers += ids.result()
+                _LOG.info("Drew samples %d to %d.", batch.first_index, batch.end_index - 1)
         return followers
 
     @contextlib.contextmanager
@@ -83,7 +85,8 @@ class Generator:
             for batch in batches:
                 self._give_back(batch, str(error), final=not error.retryable)
         except Exception as error:
-            _LOG.exception("Batch %d broke.", batches[0].batch_id)
+            with about(batches[0]):
+                _LOG.exception("Batch %d broke.", batches[0].batch_id)
             for batch in batches:
                 self._give_back(batch, f"{type(error).__name__}: {error}", final=False)
 
@@ -128,7 +131,8 @@ class Generator:
             with transaction() as connection:
                 hand_back(connection, batch, error, final)
 
-        _LOG.warning("Batch %d: %s", batch.batch_id, error)
+        with about(batch):
+            _LOG.warning("Batch %d: %s", batch.batch_id, error)
         TALLY.add(failures=1)
         patiently(back)
 

@@ -52,7 +52,9 @@ class Presence:
 
     def __init__(self, queues: str, device: str | None, load: Callable[[], EngineLoad | None] = lambda: None) -> None:
         self.name = _name_of(os.getpid())
-        self._load = load
+        self.queues = queues
+        self.device = device
+        self.engine_load = load
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="passatk-presence", daemon=True)
         self._reported = Counts()
@@ -90,7 +92,7 @@ class Presence:
 
     def _report(self) -> None:
         now, counts = time.monotonic(), TALLY.counts()
-        load = self._load()
+        load = self.engine_load()
         report = Report(
             seconds=now - self._at,
             samples=counts.samples - self._reported.samples,

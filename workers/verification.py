@@ -31,6 +31,7 @@ from workers.answer_classes import Classifies, classified
 from workers.environment import environment_of
 from workers.errors import VerifierBroken
 from workers.heartbeat import Heartbeat
+from workers.logs import about
 from workers.settings import WorkerSettings
 from workers.tally import TALLY
 from workers.verifiers import open_verifier
@@ -80,13 +81,17 @@ class Verification:
     def run(self, batch_id: int, take: Take = _by_ticket) -> None:
         """Judge one batch: the one a message names or a better one; with `claim` this one, unless another has it."""
         batch = patiently(lambda: self._claim(batch_id, take))
-        if batch is None:
-            return
+        if batch is not None:
+            with about(batch):
+                self._work_off(batch)
+
+    def _work_off(self, batch: Batch) -> None:
         try:
             with self._heartbeat.holding(batch.batch_id):
                 rows = self._judge(patiently(lambda: self._order(batch)))
                 patiently(lambda: _commit(batch, rows))
-                TALLY.add(batches=1, verdicts=len(rows))
+            TALLY.add(batches=1, verdicts=len(rows))
+            _LOG.info("Judged samples %d to %d.", batch.first_index, batch.end_index - 1)
         except PassatkError as error:
             _give_back(batch, str(error), final=not error.retryable)
         except Exception as error:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -15,6 +17,36 @@ from store.errors import PassatkError
 from store.model_registry import ensure_model, options_of
 from store.worker_registry import WorkerState, list_workers
 from workers.judging import default_jobs
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def _operated(command: _Command) -> _Command:
+    """Options of every worker: how it is watched, and how it ends."""
+    for option in (
+        click.option("--metrics-port", type=click.IntRange(1, 65535), help="Answer Prometheus on this port."),
+        click.option("--metrics-address", default="127.0.0.1", show_default=True, help="0.0.0.0 answers others."),
+        click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True),
+        click.option(
+            "--drain-seconds",
+            type=click.FloatRange(min=0),
+            help="Told to stop, hand back what is not finished by then; default: finish it, however long it takes.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _operate(metrics_port: int | None, metrics_address: str, log_format: str, drain_seconds: float | None) -> None:
+    from workers.drain import set_limit
+    from workers.logs import set_up
+
+    set_up(os.environ.get("PASSATK_LOG_LEVEL", "WARNING"), as_json=log_format == "json")
+    set_limit(drain_seconds)
+    if metrics_port is not None:
+        from workers.metrics import WorkerMetrics, serve
+
+        serve(WorkerMetrics(), metrics_port, metrics_address)
 
 
 @click.group()
@@ -29,9 +61,11 @@ def worker() -> None:
 @click.option(
     "--engine-option", "options", multiple=True, metavar="NAME=VALUE", help="Passed to the engine. Repeatable."
 )
-def generate(model: str, backend: str, concurrency: int, options: tuple[str, ...]) -> None:
+@_operated
+def generate(model: str, backend: str, concurrency: int, options: tuple[str, ...], **operation: Any) -> None:
     """Draw samples with a model. One process for each GPU."""
     ready()
+    _operate(**operation)
     from workers.generation import set_engine_options, the_generator
     from workers.queues import draw_queue
 
@@ -52,9 +86,11 @@ def generate(model: str, backend: str, concurrency: int, options: tuple[str, ...
 )
 @click.option("--unsafe-no-sandbox", is_flag=True, help="Run programs without a sandbox; every verdict says so.")
 @click.option("--no-programs", is_flag=True, help="Start without a sandbox, for verifiers that run no program.")
-def verify_worker(concurrency: int, unsafe_no_sandbox: bool, no_programs: bool) -> None:
+@_operated
+def verify_worker(concurrency: int, unsafe_no_sandbox: bool, no_programs: bool, **operation: Any) -> None:
     """Judge samples. Refuses to start where no sandbox holds, after real escape attempts behind its walls."""
     ready()
+    _operate(**operation)
     from workers.options import sandbox_tier, without_sandbox
     from workers.queues import VERIFY_QUEUE
 
@@ -105,7 +141,6 @@ def _option(text: str) -> tuple[str, Any]:
 
 
 def _celery_worker(queue: str, pool: str, concurrency: int, kind: str) -> None:
-    import os
     import warnings
 
     from workers.app import app

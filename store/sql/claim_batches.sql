@@ -7,4 +7,5 @@ FROM store.runs AS r
 WHERE
     b.batch_id = ANY(%(batch_ids)s) AND r.run_id = b.run_id AND r.state = 'open'
     AND (b.state = 'ready' OR (b.state = 'leased' AND b.lease_until < now()))
-RETURNING b.batch_id, b.run_id, b.problem_id, b.verifier_id, b.attempt, b.first_index, b.end_index, b.tries
+RETURNING
+    b.batch_id, b.run_id, b.problem_id, b.verifier_id, b.attempt, b.first_index, b.end_index, b.tries, r.name

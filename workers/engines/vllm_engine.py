@@ -101,6 +101,17 @@ class VllmEngine:
         self._thread.close(drain_seconds)
 
 
+def try_import() -> None:
+    """Import vLLM as loading a model would, and print the device it finds."""
+    from vllm import SamplingParams
+    from vllm.platforms import current_platform
+    from vllm.v1.engine.llm_engine import LLMEngine
+
+    assert SamplingParams is not None
+    assert LLMEngine is not None
+    print(current_platform.device_type)
+
+
 def _load(model: str, cpu: bool, options: dict[str, Any]) -> Any:
     """Build vLLM's engine (`vllm.v1.engine.llm_engine.LLMEngine`), naming what is wrong when that fails."""
     from vllm.engine.arg_utils import EngineArgs
