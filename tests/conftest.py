@@ -24,6 +24,11 @@ for _name in [name for name in os.environ if name.startswith("PASSATK_") and nam
         del os.environ[_name]  # a developer's own store must never be written to by a test
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long the chaos test goes on."""
+    parser.addoption("--chaos-rounds", type=int, default=20, help="rounds of the chaos test, all brokers together")
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[Path]:
     """The home of a running embedded server, with an up-to-date template database in it."""
