@@ -32,6 +32,7 @@ class House:
     environment: dict[str, str] = field(default_factory=dict)
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
     address: str | None = None
+    model_folder: Path = EXAMPLE / "model"
 
     def __post_init__(self) -> None:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PASSATK_")}

@@ -1,0 +1,108 @@
+"""Workers as processes: drained when told to stop, scraped by Prometheus, read by machines, listed by people."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.broker_servers import free_port
+
+_STANDIN = str(Path(__file__).with_name("standin_worker.py"))
+PROBLEMS, SAMPLES = 3, 24
+
+
+def _begin(house) -> None:
+    house.benchmark(PROBLEMS)
+    house.run("watched", SAMPLES)
+    house.passatk("run", "start", "watched", "--no-wait", "--batch", "4")
+
+
+def _draw(house, *options: str, seconds: float = 0.2, **environment: str):
+    words = ["worker", "generate", "--model", "arithmetic", *options]
+    return house.start(sys.executable, _STANDIN, *words, STANDIN_SECONDS=str(seconds), **environment)
+
+
+def _scraped(port: int) -> dict[str, float]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+            lines = answer.read().decode().splitlines()
+    except OSError:
+        return {}
+    return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in lines if not line.startswith("#")}
+
+
+@pytest.mark.timeout(600)
+def test_what_does_not_finish_in_time_is_handed_back(house) -> None:
+    house.environment["PASSATK_LEASE_SECONDS"] = "600"  # nothing comes back by its lease within this test
+    _begin(house)
+    slow = _draw(house, "--drain-seconds", "1", seconds=3600)
+    house.wait_until_leased()
+    slow.send_signal(signal.SIGTERM)
+    assert slow.wait(60) == 0
+    left = house.rows("SELECT state, max(tries), count(*) FROM store.batches GROUP BY state")
+    assert left == [("ready", 0, PROBLEMS * SAMPLES // 4)]  # and it does not count as a try
+    _draw(house)
+    house.judge_worker()
+    house.wait_for(lambda: house.status("watched")["state"] == "complete")
+    house.assert_whole("watched", PROBLEMS, SAMPLES)
+
+
+@pytest.mark.timeout(600)
+def test_a_worker_told_to_stop_finishes_signs_off_and_can_be_watched(house) -> None:
+    _begin(house)
+    port, of_the_store = free_port(), free_port()
+    options = ["--concurrency", "2", "--metrics-port", str(port), "--log-format", "json"]
+    worker = _draw(house, *options, seconds=1.5, PASSATK_LOG_LEVEL="INFO")
+    house.start(sys.executable, _STANDIN, "metrics", "serve", "--port", str(of_the_store))
+    house.wait_for(lambda: _scraped(port).get("passatk_worker_samples_total", 0) > 0)
+    house.wait_for(lambda: _scraped(of_the_store).get("passatk_store_up") == 1)
+    seen = _scraped(of_the_store)
+    assert seen['passatk_batches{queue="generate arithmetic",state="ready"}'] > 0
+    assert seen['passatk_batches{queue="verify",state="ready"}'] > 0
+    assert seen['passatk_workers{queues="generate.arithmetic"}'] == 1
+    (listed,) = json.loads(house.passatk("worker", "list", "--format", "json").stdout)
+    assert (listed["state"], listed["queues"]) == ("running", "generate.arithmetic")
+
+    house.wait_until_leased()
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(60) == 0
+    assert house.rows("SELECT count(*) FROM store.batches WHERE state = 'leased'") == [(0,)]
+    ((signed_off, samples),) = house.rows(
+        "SELECT stopped_at IS NOT NULL, (SELECT sum(samples) FROM store.worker_reports) FROM store.workers"
+    )
+    assert signed_off
+    assert house.rows("SELECT count(*) FROM store.samples") == [(samples,)]  # every sample is in a report
+
+    lines = [line for line in (house.home / "worker-0.log").read_text().splitlines() if line.startswith("{")]
+    drawn = [json.loads(line) for line in lines if "Drew samples" in line]
+    assert len(drawn) * 4 == samples
+    assert {line["run"] for line in drawn} == {"watched"}
+    assert {line["worker"] for line in drawn} == {listed["name"]}
+    assert all(isinstance(line["batch"], int) for line in drawn)
+
+
+@pytest.mark.timeout(600)
+def test_an_urgent_run_overtakes_and_runs_are_held(house) -> None:
+    _begin(house)
+    model = f"arithmetic={house.model_folder}"
+    options = ["--samples", "8", "--max-tokens", "120", "--seed", "7", "--verifier", "chain", "--verifier", "answer"]
+    create = ["run", "create", "--name", "urgent", "--benchmark", "arithmetic", "--model", model, "--priority", "5"]
+    house.passatk(*create, *options)
+    house.passatk("run", "start", "urgent", "--no-wait", "--batch", "4")
+    house.passatk("run", "pause", "urgent")
+    assert "paused" in house.passatk("run", "status", "urgent").stdout
+    house.passatk("run", "resume", "urgent")
+    _draw(house, "--concurrency", "1", seconds=0.1)
+    house.judge_worker()
+    house.wait_for(lambda: house.status("watched")["state"] == house.status("urgent")["state"] == "complete")
+    order = house.rows(
+        "SELECT max(b.leased_at) FILTER (WHERE r.name = 'urgent') < min(b.leased_at) FILTER (WHERE r.name = 'watched') "
+        "FROM store.batches AS b JOIN store.runs AS r USING (run_id) WHERE b.verifier_id IS NULL"
+    )
+    assert order == [(True,)]
+    assert house.passatk("run", "failed", "urgent").stdout.strip() == "Run urgent has nothing set aside."
