@@ -76,13 +76,24 @@ def engine() -> sa.Engine:
 @functools.lru_cache(maxsize=8)
 def _engine(url: str, _pid: int) -> sa.Engine:
     # pre_ping: a pooled connection that died with a restarted server is replaced instead of failing a caller.
-    return sa.create_engine(
+    made = sa.create_engine(
         url.replace("postgres://", "postgresql://", 1).replace("postgresql://", "postgresql+psycopg://", 1),
         pool_pre_ping=True,
         pool_size=4,
         max_overflow=12,
-        connect_args={"application_name": "passatk"},
+        # A host that is cut off must not wait for the kernel's quarter of an hour.
+        connect_args={"application_name": "passatk", "connect_timeout": 10, "tcp_user_timeout": 30_000},
     )
+    sa.event.listen(made, "connect", _notice_the_dead)
+    return made
+
+
+def _notice_the_dead(raw: psycopg.Connection[Any], _: object) -> None:
+    """The server asks within a minute whether this process is still there: its locks must not outlive it for hours."""
+    with raw.cursor() as cursor:
+        for name, seconds in (("idle", 30), ("interval", 10), ("count", 3)):
+            cursor.execute(f"SET tcp_keepalives_{name} = {seconds}".encode())
+    raw.commit()
 
 
 @contextmanager
