@@ -15,7 +15,7 @@ import pytest
 from tests.acceptance.conftest import EXAMPLE, PASSATK, ROOT
 from tests.acceptance.hosts import Network
 
-PROBLEMS, SAMPLES = 6, 64
+PROBLEMS, SAMPLES = 6, 256
 _STANDIN = str(Path(__file__).with_name("standin_worker.py"))
 
 
@@ -48,7 +48,7 @@ def test_a_host_that_is_cut_off_and_comes_back(network: Network) -> None:
         "PASSATK_HOME": str(network.folder / "home"),
         "PASSATK_LEASE_SECONDS": "4",
         "PASSATK_PATIENCE_SECONDS": "4",
-        "STANDIN_SECONDS": "1.0",
+        "STANDIN_SECONDS": "3",
     }
 
     def rows(query: str) -> list[tuple[Any, ...]]:
