@@ -101,7 +101,8 @@ def test_an_urgent_run_overtakes_and_runs_are_held(house) -> None:
     house.judge_worker()
     house.wait_for(lambda: house.status("watched")["state"] == house.status("urgent")["state"] == "complete")
     order = house.rows(
-        "SELECT max(b.leased_at) FILTER (WHERE r.name = 'urgent') <= min(b.leased_at) FILTER (WHERE r.name = 'watched') "
+        "SELECT max(b.leased_at) FILTER (WHERE r.name = 'urgent') "
+        "<= min(b.leased_at) FILTER (WHERE r.name = 'watched') "
         "FROM store.batches AS b JOIN store.runs AS r USING (run_id) WHERE b.verifier_id IS NULL"
     )
     assert order == [(True,)]
