@@ -120,6 +120,7 @@ def _numbers(_: click.Context, option: click.Parameter, text: str | None) -> lis
 @click.option("--reference", help="Verifier taken as the truth about another verifier.")
 @click.option("--k", callback=_numbers, help="Samples per problem, as 1,10,100 (default: a lattice up to n).")
 @click.option("--policy", help="strict, complete_case or bounds: where problems have fewer than k samples.")
+@click.option("--quarantined", help="include or exclude: whether problems that are set aside count.")
 @click.option("--price-day", help="Day (YYYY-MM-DD) whose price sheet is used.")
 @click.option("--target", type=float, help="Share of problems to solve, as 0.6.")
 @click.option("--least-runs", type=int)

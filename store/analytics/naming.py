@@ -28,6 +28,9 @@ class Run:
     model: str
     reference_verifier_id: int | None
     design: str
+    stopping: str | None = None
+    pilot_samples: int | None = None
+    samples_per_problem: int | None = None
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,9 @@ class Judged:
 def find_runs(snapshot: Snapshot, names: Sequence[str] | None) -> list[Run]:
     """Runs by name, in the order given and each once; all runs for None. Raises UnknownName naming known ones."""
     rows = snapshot.rows(
-        "SELECT r.run_id, r.run AS name, r.benchmark_id, r.model_id, m.model, r.reference_verifier_id, r.design "
-        "FROM runs AS r JOIN models AS m USING (model_id) ORDER BY r.run_id"
+        "SELECT r.run_id, r.run AS name, r.benchmark_id, r.model_id, m.model, r.reference_verifier_id, r.design, "
+        "r.stopping, r.pilot_samples, r.samples_per_problem FROM runs AS r "
+        "JOIN models AS m USING (model_id) ORDER BY r.run_id"
     )
     known = {row["name"]: Run(**row) for row in rows}
     if names is None:

@@ -58,6 +58,30 @@ TALLIES: dict[str, tuple[str, list[tuple[str, str, str]]]] = {
             ("prompt_tokens", "DOUBLE", "prompt tokens, a request's prompt shared out over its samples"),
             ("cached_prompt_tokens", "DOUBLE", "of them from the prefix cache"),
             ("completion_tokens", "BIGINT", "completion tokens"),
+            ("cache_write_tokens", "DOUBLE", "prompt tokens written to a paid cache"),
+            ("reasoning_tokens", "BIGINT", "of the completion tokens, those of hidden reasoning"),
+            ("requests", "DOUBLE", "requests, each shared out over its samples"),
+            ("gpu_seconds", "DOUBLE", "device seconds; null when none is known"),
+            ("with_gpu", "INTEGER", "samples with known device seconds"),
+            ("prompt_squares", "DOUBLE", "sum of p(p+1) over requests, p being a prompt's tokens"),
+            ("completion_squares", "DOUBLE", "sum of q(q+1) over samples, q being a completion's tokens"),
+            ("token_products", "DOUBLE", "sum of p q over samples"),
+        ],
+    ),
+    "judging_costs": (
+        "What judging by a model took, per run, verifier, problem and judging model.",
+        [
+            ("run_id", "INTEGER", "run"),
+            ("verifier_id", "INTEGER", "verifier"),
+            ("problem_id", "INTEGER", "problem"),
+            ("model_id", "INTEGER", "model that judged; null when unknown"),
+            ("samples", "INTEGER", "samples judged at a known cost"),
+            ("requests", "BIGINT", "requests"),
+            ("prompt_tokens", "BIGINT", "tokens of the prompts"),
+            ("cached_prompt_tokens", "BIGINT", "of them from a cache"),
+            ("completion_tokens", "BIGINT", "tokens of the answers"),
+            ("reasoning_tokens", "BIGINT", "of them hidden reasoning"),
+            ("gpu_seconds", "DOUBLE", "device seconds"),
         ],
     ),
     "sample_counts": (
@@ -115,7 +139,9 @@ def tally_run(connection: duckdb.DuckDBPyConnection, run_id: int) -> None:
         connection.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {_filled('judged', run_id)}")
     else:  # nothing to group: read where it lies, and only the columns a tally needs
         connection.execute(f"CREATE OR REPLACE TEMP VIEW judged AS {_filled('judged_once', run_id)}")
-    for name in _wanted(verifiers, answers):
+    costs = connection.execute(f"SELECT EXISTS (FROM analytics.verdict_costs WHERE run_id = {int(run_id)})").fetchone()
+    assert costs is not None
+    for name in [*_wanted(verifiers, answers), *(["judging_costs"] if costs[0] else [])]:
         connection.execute(f"INSERT INTO analytics.{TABLES.get(name, name)} {_filled(name, run_id)}")
     connection.execute(f"DROP {'TABLE' if last_attempt else 'VIEW'} judged")
 

@@ -64,6 +64,7 @@ def test_parameters_are_typed_and_defaults_known() -> None:
         "verifier": None,
         "k": [1, 10],
         "policy": "strict",
+        "quarantined": "include",
     }
     assert checked(concept("samples"), {"run": "a", "problem": "p"})["limit"] == 50
 
@@ -94,7 +95,9 @@ def test_unknown_parameters_name_the_known_ones() -> None:
 
 
 def test_filled_text_carries_literals() -> None:
-    sql = concept("coverage").filled({"run_ids": [1, 2], "verifier_ids": [3, 3], "k": [1, 10]})
+    sql = concept("coverage").filled(
+        {"run_ids": [1, 2], "verifier_ids": [3, 3], "k": [1, 10], "quarantined": "include"}
+    )
     assert "unnest(ARRAY[1, 2])" in sql
     assert "$" not in sql
 

@@ -53,6 +53,7 @@ def verifier_agreement(snapshot: Snapshot, entry: CatalogueEntry, parameters: Ma
         "run_ids": [one.run.run_id for one in proxies],
         "verifier_ids": [one.verifier.verifier_id for one in proxies],
         "reference_ids": [one.verifier.verifier_id for one in truths],
+        "quarantined": parameters["quarantined"],
     }
     sql = entry.filled(values)
     table = snapshot.table(sql)

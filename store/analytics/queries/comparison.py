@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from store.analytics.concepts import CatalogueEntry
 from store.analytics.errors import BadParameter
 from store.analytics.naming import Judged, find_runs, judged_by
-from store.analytics.queries.counts import budgets, refuse_designs
+from store.analytics.queries.counts import ProblemCounts, budgets, notes_on, problem_counts
 from store.analytics.result import Result, table_of
-from store.analytics.statistics.comparison import difference_curve
+from store.analytics.statistics.comparison import difference_of_grids
+from store.analytics.statistics.designs import design_grid
 
 if TYPE_CHECKING:
     from store.analytics.snapshot import Snapshot
@@ -32,43 +35,74 @@ _COLUMNS = {
     "only_run": "i",
     "only_baseline": "i",
 }
-#: Counts (n, c) by the problem's name: versions of a benchmark share problems, not keys.
-_Counts = dict[str, tuple[int, int]]
 
 
 def coverage_difference(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping[str, Any]) -> Result:
     """Each run less the first, at every k, paired by problem."""
     judged = judged_by(snapshot, find_runs(snapshot, parameters["run"]), parameters["verifier"])
-    refuse_designs(judged)
-    _check_benchmarks(snapshot, judged)
+    check_benchmarks(snapshot, judged, entry.name)
+    counts = problem_counts(snapshot, judged, parameters["quarantined"])
+    ks = budgets(parameters["k"], [min(one.end for one in counts)])
+    baseline, *others = counts
+    names = problem_names(snapshot)
+    rows, notes = [], notes_of_designs(counts)
+    for one in others:
+        pair = paired(one, baseline, names)
+        rows += _rows(one, baseline, pair, np.array(ks, dtype=np.int64)) if ks and pair.shared else []
+        if pair.note:
+            notes.append(pair.note)
     values = {
         "run_ids": [one.run.run_id for one in judged],
         "verifier_ids": [one.verifier.verifier_id for one in judged],
+        "quarantined": parameters["quarantined"],
     }
-    sql = entry.filled(values)
-    counts: dict[str, _Counts] = {one.run.name: {} for one in judged}
-    for row in snapshot.rows(sql):
-        counts[row["run"]][row["problem"]] = (row["n"], row["c"])
-    ends = [min(n for n, _ in run.values()) for run in counts.values()]
-    ks = budgets(parameters["k"], [min(ends)])
-    baseline, *others = counts
-    rows, notes = [], []
-    for name in others:
-        rows += _rows(name, baseline, counts[name], counts[baseline], ks) if ks else []
-        shared = counts[name].keys() & counts[baseline].keys()
-        if len(shared) < max(len(counts[name]), len(counts[baseline])):
-            every = len(counts[name].keys() | counts[baseline].keys())
-            notes.append(
-                f"{name} and {baseline}: only {len(shared)} of {every} problems are shared; compared on these."
-            )
-    return Result(table_of(_COLUMNS, rows), tuple(notes), sql)
+    return Result(table_of(_COLUMNS, rows), tuple(notes), entry.filled(values))
 
 
-def _check_benchmarks(snapshot: Snapshot, judged: Sequence[Judged]) -> None:
+def notes_of_designs(counts: Sequence[ProblemCounts]) -> list[str]:
+    """What a reader must know of how runs were sampled."""
+    words = ("design", "stopping rule", "adaptively")
+    return [note for note in notes_on(counts, []) if any(word in note for word in words)]
+
+
+def problem_names(snapshot: Snapshot) -> dict[int, str]:
+    """The benchmark's own names by key: versions of a benchmark share problems, not keys."""
+    return {row["problem_id"]: row["problem"] for row in snapshot.rows("SELECT problem_id, problem FROM problems")}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Places [S] of the problems two runs share, in each, and how many only one of them has."""
+
+    run: NDArray[np.int64]
+    baseline: NDArray[np.int64]
+    only_run: int
+    only_baseline: int
+    note: str | None
+
+    @property
+    def shared(self) -> int:
+        return int(self.run.size)
+
+
+def paired(run: ProblemCounts, baseline: ProblemCounts, names: Mapping[int, str]) -> Pair:
+    """The shared problems of two runs, by name."""
+    ours = {names[key]: place for place, key in enumerate(run.problem_ids.tolist())}
+    theirs = {names[key]: place for place, key in enumerate(baseline.problem_ids.tolist())}
+    shared = [name for name in ours if name in theirs]
+    mine, others = (np.array([side[name] for name in shared], dtype=np.int64) for side in (ours, theirs))
+    every = len(ours.keys() | theirs.keys())
+    note = None
+    if len(shared) < every:
+        a, b = run.judged.run.name, baseline.judged.run.name
+        note = f"{a} and {b}: only {len(shared)} of {every} problems are shared; compared on these."
+    return Pair(mine, others, len(ours) - len(shared), len(theirs) - len(shared), note)
+
+
+def check_benchmarks(snapshot: Snapshot, judged: Sequence[Judged], query: str) -> None:
+    """Raise unless there are two runs, over one benchmark."""
     if len(judged) < 2:
-        raise BadParameter(
-            "Query coverage_difference: a difference needs at least two runs; the first is the baseline."
-        )
+        raise BadParameter(f"Query {query}: a difference needs at least two runs; the first is the baseline.")
     names = {row["benchmark_id"]: row["benchmark"] for row in snapshot.rows("SELECT * FROM benchmarks")}
     different = {names[one.run.benchmark_id] for one in judged}
     if len(different) > 1:
@@ -77,12 +111,11 @@ def _check_benchmarks(snapshot: Snapshot, judged: Sequence[Judged]) -> None:
         )
 
 
-def _rows(name: str, baseline: str, run: _Counts, base: _Counts, ks: Sequence[int]) -> list[tuple[Any, ...]]:
-    shared = [problem for problem in run if problem in base]
-    if not shared:
-        return []
-    ours, theirs = np.array([run[p] for p in shared]), np.array([base[p] for p in shared])
-    curve = difference_curve(ours[:, 0], ours[:, 1], theirs[:, 0], theirs[:, 1], ks)
+def _rows(run: ProblemCounts, base: ProblemCounts, pair: Pair, ks: NDArray[np.int64]) -> list[tuple[Any, ...]]:
+    ours, theirs = (design_grid(one.design, one.n, one.c, ks) for one in (run, base))
+    curve = difference_of_grids(ours[pair.run], theirs[pair.baseline], ks)
     columns = (curve.mean, curve.low, curve.high, curve.band_low, curve.band_high, curve.p, curve.holm_p)
-    left_out = (curve.problems, len(run) - len(shared), len(base) - len(shared))
-    return [(name, baseline, k, *map(float, row), *left_out) for k, row in zip(ks, np.stack(columns, 1), strict=True)]
+    left_out = (curve.problems, pair.only_run, pair.only_baseline)
+    names = (run.judged.run.name, base.judged.run.name)
+    stacked = np.stack(columns, 1)
+    return [(*names, k, *map(float, row), *left_out) for k, row in zip(ks.tolist(), stacked, strict=True)]

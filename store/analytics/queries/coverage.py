@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from store.analytics.concepts import CatalogueEntry
+from store.analytics.errors import BadParameter
 from store.analytics.naming import find_runs, judged_by
-from store.analytics.queries.counts import ProblemCounts, budgets, notes_on, problem_counts, refuse_designs
+from store.analytics.queries.counts import ProblemCounts, budgets, notes_on, problem_counts
 from store.analytics.queries.grids import solved_grids
 from store.analytics.result import Result, table_of
 from store.analytics.statistics.arguments import FloatArray
@@ -38,10 +39,15 @@ _COLUMNS = {
 def coverage(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping[str, Any]) -> Result:
     """Coverage at every k for every run; a k without an estimate gives nulls and a note."""
     judged = judged_by(snapshot, find_runs(snapshot, parameters["run"]), parameters["verifier"])
-    refuse_designs(judged)
-    counts = problem_counts(snapshot, judged)
+    counts = problem_counts(snapshot, judged, parameters["quarantined"])
     policy: Policy = parameters["policy"]
-    ends = [one.n_min if policy == "strict" else one.n_max for one in counts]
+    for one in counts:
+        if not one.fixed and policy == "bounds":
+            raise BadParameter(
+                f'Query coverage: policy bounds needs a fixed n, and run "{one.judged.run.name}" stopped by its '
+                "verdicts; use strict or complete_case."
+            )
+    ends = [one.n_max if policy != "strict" and one.fixed else one.end for one in counts]
     ks = budgets(parameters["k"], ends)
     grids = solved_grids(counts, np.array(ks, dtype=np.int64)) if ks else []
     rows = [row for one, grid in zip(counts, grids, strict=bool(ks)) for row in _rows(one, ks, policy, grid)]
@@ -49,6 +55,7 @@ def coverage(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping[str,
         "run_ids": [one.run.run_id for one in judged],
         "verifier_ids": [one.verifier.verifier_id for one in judged],
         "k": ks or [1],
+        "quarantined": parameters["quarantined"],
     }
     return Result(table_of(_COLUMNS, rows), tuple(notes_on(counts, ks, policy)), entry.filled(values))
 
@@ -71,7 +78,7 @@ def _limits(
     one: ProblemCounts, ks: Sequence[int], policy: Policy, curve: CoverageCurve
 ) -> tuple[FloatArray, FloatArray]:
     """The interval over problems; with undecided samples from where they were all wrong to where all correct."""
-    if not one.undecided.any():
+    if not one.undecided.any() or not one.fixed:
         return curve.low, curve.high
     whole = coverage_curves_unverified(one.c, one.n - one.c, one.undecided, ks, policy)
     low = np.where(np.isnan(curve.low), np.nan, np.fmin(curve.low, whole.lower.low))

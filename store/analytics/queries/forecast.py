@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from store.analytics.concepts import CatalogueEntry
 from store.analytics.lattice import k_lattice
-from store.analytics.naming import find_runs, judged_by
-from store.analytics.queries.counts import ProblemCounts, problem_counts, refuse_designs
+from store.analytics.naming import Judged, find_runs, judged_by
+from store.analytics.queries.counts import ProblemCounts, problem_counts
+from store.analytics.queries.stopping import design_of
 from store.analytics.result import Result, table_of
 from store.analytics.statistics.forecasts import Forecast, forecast_coverage
 
@@ -31,27 +34,48 @@ _COLUMNS = {
     "n": "i",
 }
 HORIZON = 10
+LIKELIHOOD_LAWS = ("beta_binomial", "zero_inflated")
 
 
 def forecast(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping[str, Any]) -> Result:
     """Every law's forecast for every run; a run that cannot be forecast gives a note that says why."""
     judged = judged_by(snapshot, find_runs(snapshot, parameters["run"]), parameters["verifier"])
-    refuse_designs(judged)
-    counts = problem_counts(snapshot, judged)
+    counts = [_all_samples(snapshot, one, parameters["quarantined"]) for one in judged]
     values = {
         "run_ids": [one.run.run_id for one in judged],
         "verifier_ids": [one.verifier.verifier_id for one in judged],
+        "quarantined": parameters["quarantined"],
     }
     notes = [f"Forecasts end at {HORIZON} times the samples there are; beyond n no law is known to hold."]
     rows: list[tuple[Any, ...]] = []
     for one in counts:
         ks = parameters["k"] or k_lattice(HORIZON * one.n_min)
-        found = forecast_coverage(one.n, one.c, ks, horizon_ratio=HORIZON) if ks else None
+        found = _forecast(one, ks) if ks else None
+        if not one.fixed:
+            notes.append(
+                f"{one.judged.run.name}: its samples were not drawn to a fixed n, so only laws fitted by likelihood "
+                "are shown, which does not depend on the stopping rule; no backtest exists for it."
+            )
         if found is None or found.refused:
             notes.append(_refusal(one, found))
         else:
             rows += _rows(one, found, ks)
     return Result(table_of(_COLUMNS, rows), tuple(notes), entry.filled(values))
+
+
+def _all_samples(snapshot: Snapshot, one: Judged, quarantined: str) -> ProblemCounts:
+    """The counts of every sample, whatever the design: a likelihood does not depend on the stopping rule."""
+    as_drawn = replace(one, run=replace(one.run, design="fixed_n", stopping=None))
+    counts = problem_counts(snapshot, [as_drawn], quarantined)[0]
+    return replace(counts, judged=one, design=design_of(one.run))
+
+
+def _forecast(one: ProblemCounts, ks: Sequence[int]) -> Forecast:
+    if one.fixed:
+        return forecast_coverage(one.n, one.c, ks, horizon_ratio=HORIZON)
+    found = forecast_coverage(one.n, one.c, ks, LIKELIHOOD_LAWS, HORIZON, backtest_repeats=0)
+    # How far a law is from a curve for a fixed n says nothing here.
+    return replace(found, laws=tuple(replace(law, max_residual=math.nan) for law in found.laws))
 
 
 def _refusal(one: ProblemCounts, found: Forecast | None) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from store.analytics.queries.counts import ProblemCounts
 from store.analytics.statistics.coverage import pass_at_k_grid
+from store.analytics.statistics.designs import design_grid
 from store.analytics.statistics.intervals import t_quantile
 
 FloatArray = NDArray[np.float64]
@@ -30,9 +31,12 @@ class CostGrids:
 
 
 def solved_grids(counts: Sequence[ProblemCounts], ks: IntArray) -> Iterator[FloatArray]:
-    """pass@k of each run's problems [P, K]; NaN where k > n."""
-    n, c = (np.concatenate([getattr(one, name) for one in counts]) for name in ("n", "c"))
-    yield from _parts(counts, pass_at_k_grid(n, c, ks))
+    """pass@k of each run's problems [P, K] under its design; NaN where there is no estimate."""
+    fixed = [one for one in counts if one.fixed]
+    n, c = (np.concatenate([getattr(one, name) for one in fixed] or [np.zeros(0, np.int64)]) for name in ("n", "c"))
+    ready = _parts(fixed, pass_at_k_grid(n, c, ks))
+    for one in counts:
+        yield next(ready) if one.fixed else design_grid(one.design, one.n, one.c, ks)
 
 
 def cost_grids(counts: Sequence[ProblemCounts], ks: IntArray) -> Iterator[CostGrids]:

@@ -29,6 +29,7 @@ def pass_rates(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping[st
         "verifier_ids": [one.verifier.verifier_id for one in judged],
         # -1 is nobody: answers are then unknown, which is not the same as no answer.
         "answers_from_ids": [found[0].verifier_id if found else -1 for found in readers],
+        "quarantined": parameters["quarantined"],
     }
     sql = entry.filled(values)
     notes = [

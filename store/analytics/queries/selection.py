@@ -75,6 +75,7 @@ def selection(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping[str
         "run_ids": [one.run.run_id for one in judged],
         "verifier_ids": [one.verifier.verifier_id for one in judged],
         "answers_from_ids": [reader.verifier_id for reader in readers],
+        "quarantined": parameters["quarantined"],
     }
     sql = entry.filled(values)
     votes = _votes(snapshot, sql)

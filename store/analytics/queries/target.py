@@ -40,11 +40,13 @@ def cost_to_target(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mappin
         raise BadParameter(f"Query cost_to_target: target = {target:g} is not a share between 0 and 1.")
     judged = judged_by(snapshot, find_runs(snapshot, parameters["run"]), parameters["verifier"])
     refuse_designs(judged)
-    counts = problem_counts(snapshot, judged)
+    counts = problem_counts(snapshot, judged, parameters["quarantined"])
     found = []
     for one in counts:
         k = fewest_samples(one, target)
-        asked = {name: parameters[name] for name in ("verifier", "price_day")} | {"run": [one.judged.run.name]}
+        asked = {name: parameters[name] for name in ("verifier", "price_day", "quarantined")} | {
+            "run": [one.judged.run.name]
+        }
         priced = cost(snapshot, concept("cost"), asked | {"k": [k or max(one.n_min, 1)]}).records()[0]
         found.append((one, k, priced))
     cheapest = min((priced["usd_total"] for _, k, priced in found if k), default=None)
@@ -52,6 +54,7 @@ def cost_to_target(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mappin
     values = {
         "run_ids": [one.run.run_id for one in judged],
         "verifier_ids": [one.verifier.verifier_id for one in judged],
+        "quarantined": parameters["quarantined"],
     }
     return Result(table_of(_COLUMNS, rows), tuple(notes_on(counts, [])), entry.filled(values))
 

@@ -5,6 +5,7 @@
 -- parameter target (number): share of problems to solve, between 0 and 1
 -- parameter verifier (text, default the run's reference verifier): NAME or NAME@VERSION of the verifier that judges
 -- parameter price_day (text, default the day of the snapshot): day (YYYY-MM-DD) whose price sheet is used
+-- parameter quarantined (include|exclude, default include): whether problems that are set aside count
 -- column run: run
 -- column verifier: verifier taken as ground truth, NAME@VERSION
 -- column target [share]: share of problems to solve
@@ -24,4 +25,6 @@ WITH chosen AS (
 SELECT p.run_id, p.problem_id, p.n, p.c
 FROM chosen AS h
 INNER JOIN analytics.problem_counts AS p ON h.run_id = p.run_id AND h.verifier_id = p.verifier_id
+INNER JOIN analytics.problems AS q ON p.problem_id = q.problem_id
+WHERE $quarantined = 'include' OR NOT q.quarantined
 ORDER BY p.run_id, p.problem_id

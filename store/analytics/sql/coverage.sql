@@ -5,6 +5,7 @@
 -- parameter verifier (text, default the run's reference verifier): NAME or NAME@VERSION of the verifier that judges
 -- parameter k (integers, default the shared lattice up to n): samples per problem
 -- parameter policy (strict|complete_case|bounds, default strict): what to do where problems have fewer than k samples
+-- parameter quarantined (include|exclude, default include): whether problems that are set aside count
 -- column run: run
 -- column verifier: verifier taken as ground truth, NAME@VERSION
 -- column k [samples]: budget per problem
@@ -38,6 +39,8 @@ SELECT
 FROM chosen AS h
 INNER JOIN analytics.runs AS r ON h.run_id = r.run_id
 INNER JOIN analytics.problem_counts AS p ON h.run_id = p.run_id AND h.verifier_id = p.verifier_id
+INNER JOIN analytics.problems AS q ON p.problem_id = q.problem_id
 CROSS JOIN budgets AS b
+WHERE $quarantined = 'include' OR NOT q.quarantined
 GROUP BY r.run, b.k
 ORDER BY r.run, b.k

@@ -4,6 +4,7 @@
 -- parameter run (texts): names of runs; the first is the baseline
 -- parameter verifier (text, default the run's reference verifier): NAME or NAME@VERSION of the verifier that judges
 -- parameter k (integers, default the shared lattice up to n): samples per problem
+-- parameter quarantined (include|exclude, default include): whether problems that are set aside count
 -- column run: run compared with the baseline
 -- column baseline: first run given
 -- column k [samples]: budget per problem
@@ -27,4 +28,5 @@ FROM chosen AS h
 INNER JOIN analytics.runs AS r ON h.run_id = r.run_id
 INNER JOIN analytics.problem_counts AS p ON h.run_id = p.run_id AND h.verifier_id = p.verifier_id
 INNER JOIN analytics.problems AS q ON p.problem_id = q.problem_id
+WHERE $quarantined = 'include' OR NOT q.quarantined
 ORDER BY r.run_id, q.position

@@ -3,6 +3,7 @@
 -- grain: one row per run and problem
 -- parameter run (texts): names of runs
 -- parameter verifier (text, default the run's reference verifier): NAME or NAME@VERSION of the verifier that judges
+-- parameter quarantined (include|exclude, default include): whether problems that are set aside count
 -- column run: run
 -- column problem_id: key
 -- column problem: the benchmark's own name for the problem
@@ -16,6 +17,7 @@
 -- column majority_correct: whether samples with that answer are mostly correct
 -- column median_completion_tokens [tokens]: median length of a completion
 -- column reference_answer: known right answer, where there is one
+-- column quarantined: whether the problem is set aside
 -- source: tallies of the snapshot
 WITH chosen AS (
     SELECT
@@ -51,11 +53,13 @@ SELECT
     a.answer AS majority_answer,
     a.mostly_correct AS majority_correct,
     s.median_completion_tokens,
-    q.reference_answer
+    q.reference_answer,
+    q.quarantined
 FROM chosen AS h
 INNER JOIN analytics.runs AS r ON h.run_id = r.run_id
 INNER JOIN analytics.problem_counts AS p ON h.run_id = p.run_id AND h.verifier_id = p.verifier_id
 INNER JOIN analytics.problems AS q ON p.problem_id = q.problem_id
 LEFT JOIN analytics.sample_counts AS s ON p.run_id = s.run_id AND p.problem_id = s.problem_id
 LEFT JOIN ranked AS a ON p.run_id = a.run_id AND p.problem_id = a.problem_id AND a.place = 1
+WHERE $quarantined = 'include' OR NOT q.quarantined
 ORDER BY r.run_id, q.position

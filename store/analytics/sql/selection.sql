@@ -5,6 +5,7 @@
 -- parameter verifier (text, default the run's reference verifier): NAME or NAME@VERSION of the verifier that judges
 -- parameter answers_from (text, default the verifier itself or the only one with answers): verifier whose answers are voted on
 -- parameter k (integers, default the shared lattice up to n): samples per problem
+-- parameter quarantined (include|exclude, default include): whether problems that are set aside count
 -- column run: run
 -- column verifier: verifier taken as ground truth, NAME@VERSION
 -- column method: how one of k samples is picked: majority_vote
@@ -28,4 +29,6 @@ SELECT g.run_id, g.problem_id, g.answer, g.samples, g.correct
 FROM chosen AS h
 INNER JOIN analytics.answer_groups AS g
     ON h.run_id = g.run_id AND h.verifier_id = g.verifier_id AND h.answers_from_id = g.answers_from_id
+INNER JOIN analytics.problems AS q ON g.problem_id = q.problem_id
+WHERE $quarantined = 'include' OR NOT q.quarantined
 ORDER BY g.run_id, g.problem_id, g.samples DESC, g.answer

@@ -4,6 +4,7 @@
 -- parameter run (texts): names of runs
 -- parameter verifier (text): NAME or NAME@VERSION of the verifier in question
 -- parameter reference (text, default the run's reference verifier): verifier taken as the truth
+-- parameter quarantined (include|exclude, default include): whether problems that are set aside count
 -- column run: run
 -- column verifier: verifier in question, NAME@VERSION
 -- column reference: verifier taken as the truth, NAME@VERSION
@@ -35,4 +36,6 @@ INNER JOIN (
         unnest($verifier_ids) AS verifier_id,
         unnest($reference_ids) AS reference_id
 ) AS h ON a.run_id = h.run_id AND a.verifier_id = h.verifier_id AND a.reference_id = h.reference_id
+INNER JOIN analytics.problems AS q ON a.problem_id = q.problem_id
+WHERE $quarantined = 'include' OR NOT q.quarantined
 ORDER BY a.run_id, a.problem_id

@@ -105,6 +105,14 @@ def difference_curve(
         pass_at_k_grid(np.atleast_1d(np.asarray(n)), np.atleast_1d(np.asarray(c)), budgets)
         for n, c in ((n_a, c_a), (n_b, c_b))
     )
+    return difference_of_grids(a, b, budgets, level, seed)
+
+
+def difference_of_grids(
+    a: FloatArray, b: FloatArray, ks: IntArray, level: float = 0.95, seed: int = 0
+) -> DifferenceCurve:
+    """difference_curve from ready per-problem estimates [P, K] of two runs, NaN where a problem has none."""
+    budgets = ks
     require(a.shape == b.shape and a.shape[0] > 0, "both runs must hold the same, at least one, shared problems")
     d, problems = a - b, a.shape[0]
     mean = d.mean(axis=0)

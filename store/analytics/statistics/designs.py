@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from store.analytics.statistics.arguments import (
+    FloatArray,
+    IntArray,
     InvalidStatisticArgument,
     NoUnbiasedEstimator,
     require,
@@ -197,11 +199,18 @@ def coverage_curve_under(
     """
     samples, correct = require_counts(np.atleast_1d(n), np.atleast_1d(c))
     budgets = require_budgets(np.atleast_1d(np.asarray(ks)))
-    if isinstance(design, FixedDesign):
-        grid = pass_at_k_grid(samples, correct, budgets)
-    else:
-        require(policy != "bounds", "policy bounds needs a fixed n; use strict or complete_case")
-        pairs = list(zip(samples.tolist(), correct.tolist(), strict=True))
-        rows = {pair: [pass_at_k_under(design, *pair, k) for k in budgets.tolist()] for pair in set(pairs)}
-        grid = np.array([rows[pair] for pair in pairs], dtype=np.float64).reshape(samples.size, budgets.size)
+    require(
+        isinstance(design, FixedDesign) or policy != "bounds",
+        "policy bounds needs a fixed n; use strict or complete_case",
+    )
+    grid = design_grid(design, samples, correct, budgets)
     return curve_of_grid(grid, samples, correct, budgets, policy, level, band, seed)
+
+
+def design_grid(design: SamplingDesign, n: IntArray, c: IntArray, ks: IntArray) -> FloatArray:
+    """Unbiased pass@k under a design [P, K]; NaN where a problem has no estimate. Raises for adaptive designs."""
+    if isinstance(design, FixedDesign):
+        return pass_at_k_grid(n, c, ks)
+    pairs = list(zip(n.tolist(), c.tolist(), strict=True))
+    rows = {pair: [pass_at_k_under(design, *pair, k) for k in ks.tolist()] for pair in set(pairs)}
+    return np.array([rows[pair] for pair in pairs], dtype=np.float64).reshape(n.size, ks.size)

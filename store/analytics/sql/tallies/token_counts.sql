@@ -1,17 +1,40 @@
 -- Tokens of the samples a verifier decided, right and wrong ones apart: what any price makes a cost curve of.
--- A prompt is paid once a request, so each of the request's samples carries an equal share of it.
+-- A prompt and its request are paid once, so each of the request's samples carries an equal share of them.
+-- Squares and products of lengths are what a count of floating-point operations needs.
+WITH shared AS (
+    SELECT
+        j.verifier_id,
+        j.problem_id,
+        j.decided,
+        s.prompt_tokens,
+        s.cached_prompt_tokens,
+        s.cache_write_tokens,
+        s.completion_tokens,
+        s.reasoning_tokens,
+        s.gpu_seconds,
+        1.0 / greatest(coalesce(s.request_samples, 1), 1)::DOUBLE AS share
+    FROM judged AS j
+    INNER JOIN analytics.samples AS s ON j.problem_id = s.problem_id AND j.sample_index = s.sample_index
+    WHERE s.run_id = $run_id AND j.decided IS NOT NULL
+)
+
 SELECT
     $run_id AS run_id,
-    j.verifier_id,
-    j.problem_id,
-    j.decided AS correct,
+    verifier_id,
+    problem_id,
+    decided AS correct,
     count(*)::INTEGER AS samples,
-    (count(*) FILTER (WHERE s.prompt_tokens IS NOT NULL AND s.completion_tokens IS NOT NULL))::INTEGER AS with_tokens,
-    sum(s.prompt_tokens / greatest(coalesce(s.request_samples, 1), 1)::DOUBLE) AS prompt_tokens,
-    sum(coalesce(s.cached_prompt_tokens, 0) / greatest(coalesce(s.request_samples, 1), 1)::DOUBLE)
-        AS cached_prompt_tokens,
-    sum(s.completion_tokens)::BIGINT AS completion_tokens
-FROM judged AS j
-JOIN analytics.samples AS s ON j.problem_id = s.problem_id AND j.sample_index = s.sample_index
-WHERE s.run_id = $run_id AND j.decided IS NOT NULL
-GROUP BY j.verifier_id, j.problem_id, j.decided
+    count(prompt_tokens + completion_tokens)::INTEGER AS with_tokens,
+    sum(prompt_tokens * share) AS prompt_tokens,
+    coalesce(sum(cached_prompt_tokens * share), 0) AS cached_prompt_tokens,
+    sum(completion_tokens)::BIGINT AS completion_tokens,
+    coalesce(sum(cache_write_tokens * share), 0) AS cache_write_tokens,
+    coalesce(sum(reasoning_tokens), 0)::BIGINT AS reasoning_tokens,
+    sum(share) AS requests,
+    sum(gpu_seconds::DOUBLE) AS gpu_seconds,
+    count(gpu_seconds)::INTEGER AS with_gpu,
+    sum(prompt_tokens * (prompt_tokens + 1.0) * share) AS prompt_squares,
+    sum(completion_tokens * (completion_tokens + 1.0)) AS completion_squares,
+    sum(prompt_tokens * completion_tokens::DOUBLE) AS token_products
+FROM shared
+GROUP BY verifier_id, problem_id, decided
