@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
 from store.analytics import rendering
-from store.analytics.concepts import CatalogueEntry, catalogue, concept
+from store.analytics.concepts import CatalogueEntry, Parameter, catalogue, concept
 from store.analytics.errors import BudgetTooLarge, MirrorDamaged
 from store.analytics.result import Result
 from store.analytics.snapshot import Snapshot, open_snapshot
@@ -15,6 +17,14 @@ from store.settings import StoreSettings
 
 _FORMAT = click.option(
     "--format", "format_name", type=click.Choice(rendering.FORMATS), default="table", show_default=True
+)
+_ANY_FORMAT = click.option(
+    "--format",
+    "format_name",
+    type=click.Choice((*rendering.FORMATS, "parquet")),
+    default="table",
+    show_default=True,
+    help="parquet needs --output, or a pipe.",
 )
 
 
@@ -91,9 +101,13 @@ def verify_command() -> None:
 
 
 @click.command()
+@click.option("--markdown", is_flag=True, help="Print the whole catalogue as a page in Markdown.")
 @_FORMAT
-def queries(format_name: str) -> None:
+def queries(format_name: str, markdown: bool) -> None:
     """List the catalogued queries."""
+    if markdown:
+        click.echo(rendering.catalogue_page(catalogue().values()), nl=False)
+        return
     columns = ("query", "question", "parameters", "grain")
     rows = [(entry.name, entry.question, ", ".join(_spelled(entry)), entry.grain) for entry in catalogue().values()]
     click.echo(rendering.rendered(columns, rows, format_name))
@@ -103,35 +117,46 @@ def _spelled(entry: CatalogueEntry) -> list[str]:
     return [item.name if item.required else f"[{item.name}]" for item in entry.parameters]
 
 
-def _numbers(_: click.Context, option: click.Parameter, text: str | None) -> list[int] | None:
-    if text is None:
-        return None
-    try:
-        return [int(part.replace("_", "")) for part in text.split(",")]
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is not a list of whole numbers such as 1,10,100", param=option) from None
+def _list_of(kind: type[int] | type[float]) -> Callable[..., list[int | float] | None]:
+    def read(_: click.Context, option: click.Parameter, texts: tuple[str, ...]) -> list[int | float] | None:
+        parts = [part for text in texts for part in text.split(",")]
+        try:
+            return [kind(part.replace("_", "")) for part in parts] or None
+        except ValueError:
+            kinds = "whole numbers such as 1,10,100" if kind is int else "numbers such as 0.5,1.5"
+            raise click.BadParameter(f"{','.join(texts)!r} is not a list of {kinds}", param=option) from None
+
+    return read
+
+
+def _query_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """One option for each parameter that any catalogued query has."""
+    known: dict[str, Parameter] = {}
+    for entry in catalogue().values():
+        for parameter in entry.parameters:
+            known.setdefault(parameter.name, parameter)
+    for name, parameter in sorted(known.items(), reverse=True):
+        option = f"--{name.replace('_', '-')}"
+        text = parameter.text if parameter.default is None else f"{parameter.text} (default: {parameter.default})"
+        if name == "run":
+            command = click.option(option, multiple=True, help="Name of a run; repeatable.")(command)
+        elif parameter.kind in ("integers", "integer list"):
+            command = click.option(option, multiple=True, callback=_list_of(int), help=text)(command)
+        elif parameter.kind == "numbers":
+            command = click.option(option, multiple=True, callback=_list_of(float), help=text)(command)
+        else:
+            types: dict[str, Any] = {"integer": int, "number": float}
+            command = click.option(option, type=types.get(parameter.kind, str), help=text)(command)
+    return command
 
 
 @click.command()
 @click.argument("name")
-@click.option("--run", multiple=True, help="Name of a run; repeatable.")
-@click.option("--verifier", help="NAME or NAME@VERSION of the verifier that judges (default: the run's reference).")
-@click.option("--answers-from", help="Verifier whose answers are voted on.")
-@click.option("--reference", help="Verifier taken as the truth about another verifier.")
-@click.option("--k", callback=_numbers, help="Samples per problem, as 1,10,100 (default: a lattice up to n).")
-@click.option("--policy", help="strict, complete_case or bounds: where problems have fewer than k samples.")
-@click.option("--quarantined", help="include or exclude: whether problems that are set aside count.")
-@click.option("--price-day", help="Day (YYYY-MM-DD) whose price sheet is used.")
-@click.option("--target", type=float, help="Share of problems to solve, as 0.6.")
-@click.option("--least-runs", type=int)
-@click.option("--problem", help="Name of a problem.")
-@click.option("--sample-index", type=int)
-@click.option("--outcome", help="correct, incorrect, undecided or unjudged.")
-@click.option("--limit", type=int)
-@click.option("--offset", type=int)
+@_query_options
 @click.option("--show-sql", is_flag=True, help="Print the SQL instead of the answer.")
-@_FORMAT
-def query(name: str, format_name: str, show_sql: bool, **given: Any) -> None:
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file.")
+@_ANY_FORMAT
+def query(name: str, format_name: str, show_sql: bool, output: Path | None, **given: Any) -> None:
     """Answer the catalogued query NAME (`passatk queries` lists them)."""
     entry = concept(name)
     parameters = {
@@ -147,11 +172,11 @@ def query(name: str, format_name: str, show_sql: bool, **given: Any) -> None:
             click.echo(answer.sql)
             return
         units = {column.name: column.unit for column in entry.columns}
-        click.echo(rendering.rendered(answer.columns, answer.rows, format_name, units))
-        if format_name == "table":
+        rendering.write(answer.table, format_name, output, units)
+        if format_name == "table" and output is None:
             click.echo(f"\nSnapshot taken at {snapshot.taken_at:%Y-%m-%d %H:%M:%S} UTC.")
         for note in answer.notes:
-            click.echo(note, err=format_name != "table")
+            click.echo(note, err=format_name != "table" or output is not None)
 
 
 def _kind(entry: CatalogueEntry, name: str) -> str | None:
@@ -160,6 +185,8 @@ def _kind(entry: CatalogueEntry, name: str) -> str | None:
 
 def _refuse_empty_curve(snapshot: Snapshot, entry: CatalogueEntry, answer: Result, parameters: dict[str, Any]) -> None:
     """Every k above what there is: an error that says the largest k, not a table of nothing."""
+    if "k" not in answer.columns:
+        return
     value = answer.columns.index("k") + 1
     if any(cell is not None for row in answer.rows for cell in row[value:-1] if isinstance(cell, float)):
         return

@@ -19,7 +19,10 @@ _PLACE = re.compile(r"\$(\w+)")
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter: kind is text(s), integer(s), number, or alternatives parted by |; no default: it is required."""
+    """One parameter; without a default it is required.
+
+    kind is text(s), integer(s), integer list (its order counts), number(s), or alternatives parted by |.
+    """
 
     name: str
     kind: str

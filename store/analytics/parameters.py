@@ -41,6 +41,10 @@ def _value(query: str, parameter: Parameter, given: Any) -> Any:
         case "integers":
             budgets = {_integer(query, parameter, item) for item in _listed(query, parameter, given)}
             return sorted(budgets)
+        case "integer list":  # in the order given, and as often
+            return [_integer(query, parameter, item) for item in _listed(query, parameter, given)]
+        case "numbers":
+            return [_number(query, parameter, item) for item in _listed(query, parameter, given)]
         case "number":
             return _number(query, parameter, given)
         case choices:
@@ -51,7 +55,7 @@ def _default(query: str, parameter: Parameter) -> Any:
     default = parameter.default
     if default is None or default.startswith("the ") or default == "none":
         return None
-    return _integer(query, parameter, default) if parameter.kind == "integer" else default
+    return _TYPED[parameter.kind](query, parameter, default) if parameter.kind in _TYPED else default
 
 
 def _listed(query: str, parameter: Parameter, given: Any) -> Sequence[Any]:
@@ -74,7 +78,7 @@ def _integer(query: str, parameter: Parameter, given: Any) -> int:
             raise ValueError
     except (TypeError, ValueError):
         raise BadParameter(f"Query {query}: {parameter.name} must be a whole number, not {given!r}.") from None
-    least = 1 if parameter.name == "k" else 0
+    least = 1 if parameter.name in ("k", "attempts") else 0
     if not least <= number <= LARGEST_K:
         raise BadParameter(f"Query {query}: {parameter.name} = {number} is not between {least} and {LARGEST_K:,}.")
     return number
@@ -88,6 +92,9 @@ def _number(query: str, parameter: Parameter, given: Any) -> float:
     except (TypeError, ValueError):
         raise BadParameter(f"Query {query}: {parameter.name} must be a number, not {given!r}.") from None
     return number
+
+
+_TYPED = {"integer": _integer, "number": _number}
 
 
 def _choice(query: str, parameter: Parameter, given: Any, choices: list[str]) -> str:

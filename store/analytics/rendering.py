@@ -1,13 +1,22 @@
-"""Answers as text: a table to read, or CSV and JSON with every digit."""
+"""Answers as text: a table to read, or CSV and JSON with every digit; and as Parquet."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
+
+import click
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from store.analytics.concepts import CatalogueEntry
+from store.analytics.errors import BadParameter
 
 FORMATS = ("table", "csv", "json")
 _WIDEST = 60
@@ -105,3 +114,44 @@ def _cell(value: Any, unit: str | None) -> str:
             return f"{value:%Y-%m-%d %H:%M:%S}"
     text = " ".join(str(_plain(value)).split())
     return text if len(text) <= _WIDEST else text[: _WIDEST - 3] + "..."
+
+
+def write(table: pa.Table, format_name: str, output: Path | None, units: Mapping[str, str | None]) -> None:
+    """Write an answer to a file, or to the terminal or pipe; Parquet is not shown on a terminal."""
+    if format_name != "parquet":
+        rows = list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+        text = rendered(tuple(table.column_names), rows, format_name, units)
+        if output is None:
+            click.echo(text)
+        else:
+            output.write_text(text + "\n", encoding="utf-8")
+        return
+    if output is None and sys.stdout.isatty():
+        raise BadParameter("Parquet is not text: name a file with --output, or pipe it.")
+    target: Any = sys.stdout.buffer if output is None else str(output)
+    pq.write_table(table, target, compression="zstd")
+
+
+def catalogue_page(entries: Iterable[CatalogueEntry]) -> str:
+    """The catalogue of queries as one page in Markdown."""
+    lines = ["# Catalogued queries", ""]
+    lines += ["`passatk queries` lists them, `passatk query NAME --run RUN ...` answers one; in Python", ""]
+    lines += ["`store.analytics.open_snapshot().query(NAME, run=RUN, ...)`. This page is printed by", ""]
+    lines += ["`passatk queries --markdown`.", ""]
+    for entry in entries:
+        lines += [f"## {entry.name}", "", f"**{entry.title}.** {entry.question}", "", f"*Grain*: {entry.grain}.", ""]
+        if entry.parameters:
+            lines += ["| parameter | kind | default | |", "|---|---|---|---|"]
+            lines += [
+                f"| `{one.name}` | {_cell_text(one.kind)} | {one.default or 'required'} | {_cell_text(one.text)} |"
+                for one in entry.parameters
+            ]
+            lines.append("")
+        lines += ["| column | unit | |", "|---|---|---|"]
+        lines += [f"| `{one.name}` | {one.unit or ''} | {_cell_text(one.text)} |" for one in entry.columns]
+        lines += ["", f"*Source*: {entry.source}.", ""]
+    return "\n".join(lines)
+
+
+def _cell_text(text: str) -> str:
+    return text.replace("|", "\\|")

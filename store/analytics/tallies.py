@@ -68,6 +68,19 @@ TALLIES: dict[str, tuple[str, list[tuple[str, str, str]]]] = {
             ("token_products", "DOUBLE", "sum of p q over samples"),
         ],
     ),
+    "verifier_uses": (
+        "What each verifier gave a run beside outcomes.",
+        [
+            ("run_id", "INTEGER", "run"),
+            ("verifier_id", "INTEGER", "verifier"),
+            ("verdicts", "BIGINT", "verdicts it gave"),
+            ("attempts", "INTEGER", "most judgements of one sample"),
+            ("answers", "BIGINT", "verdicts with a final answer"),
+            ("scores", "BIGINT", "verdicts with a score"),
+            ("step_scores", "BIGINT", "verdicts with a score for each step"),
+            ("test_outcomes", "BIGINT", "outcomes of generated tests"),
+        ],
+    ),
     "judging_costs": (
         "What judging by a model took, per run, verifier, problem and judging model.",
         [
@@ -150,7 +163,7 @@ def _wanted(verifiers: int, answers: int) -> list[str]:
     """The tallies that can have rows; comparing verifiers takes a join that a single verifier need not pay."""
     wanted = ["sample_counts"]
     if verifiers:
-        wanted += ["problem_counts", "token_counts"]
+        wanted += ["problem_counts", "token_counts", "verifier_uses"]
     if answers:
         wanted.append("answer_groups")
     if verifiers > 1:

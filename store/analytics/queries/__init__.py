@@ -7,14 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from store.analytics.concepts import CatalogueEntry
 from store.analytics.queries.agreement import score_thresholds, verifier_agreement
+from store.analytics.queries.best_of import best_of_k
 from store.analytics.queries.comparison import coverage_difference
 from store.analytics.queries.cost import cost
 from store.analytics.queries.coverage import coverage
 from store.analytics.queries.forecast import forecast
-from store.analytics.queries.plain import of_run, of_runs, pass_rates, run_summary, settings_of_runs
+from store.analytics.queries.money import cost_table, coverage_at_budget, flops, pareto
+from store.analytics.queries.pairs import mcnemar, sample_size
+from store.analytics.queries.plain import of_run, of_runs, pass_rates, run_summary, settings_of_runs, stage_costs
+from store.analytics.queries.reliability import reliability, undecided_bounds
+from store.analytics.queries.resampling import false_positives, resample_until_accept
 from store.analytics.queries.samples import answer_clusters, sample, sample_verdicts, samples
 from store.analytics.queries.selection import selection
 from store.analytics.queries.target import cost_to_target
+from store.analytics.queries.tests_agreeing import generated_test_agreement
+from store.analytics.queries.weighted import weighted_vote
 from store.analytics.result import Result
 
 if TYPE_CHECKING:
@@ -24,6 +31,20 @@ Answer = Callable[["Snapshot", CatalogueEntry, Mapping[str, Any]], Result]
 
 _ANSWERS: dict[str, Answer] = {
     "answer_clusters": answer_clusters,
+    "best_of_k": best_of_k,
+    "cost_table": cost_table,
+    "coverage_at_budget": coverage_at_budget,
+    "false_positives": false_positives,
+    "flops": flops,
+    "generated_test_agreement": generated_test_agreement,
+    "mcnemar": mcnemar,
+    "pareto": pareto,
+    "reliability": reliability,
+    "resample_until_accept": resample_until_accept,
+    "sample_size": sample_size,
+    "stage_costs": stage_costs,
+    "undecided_bounds": undecided_bounds,
+    "weighted_vote": weighted_vote,
     "cost": cost,
     "cost_to_target": cost_to_target,
     "coverage": coverage,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from store.analytics.concepts import CatalogueEntry
 from store.analytics.naming import find_runs, judged_by, snapshot_day
 from store.analytics.queries.answers import readers_of
+from store.analytics.queries.pricing import day_of
 from store.analytics.result import Result
 
 if TYPE_CHECKING:
@@ -52,6 +53,14 @@ def settings_of_runs(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapp
     """How runs were made, at the prices of the snapshot's day."""
     runs = find_runs(snapshot, parameters["run"])
     sql = entry.filled({"run_ids": [run.run_id for run in runs] or [-1], "price_day": snapshot_day(snapshot)})
+    return Result(snapshot.table(sql), sql=sql)
+
+
+def stage_costs(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping[str, Any]) -> Result:
+    """Costs by stage at the prices of a day."""
+    runs = find_runs(snapshot, parameters["run"])
+    day = day_of(snapshot, entry.name, parameters["price_day"])
+    sql = entry.filled({"run_ids": [run.run_id for run in runs] or [-1], "price_day": day})
     return Result(snapshot.table(sql), sql=sql)
 
 

@@ -60,9 +60,8 @@ def vote_weights(scores: ArrayLike, transform: Transform, temperature: float = 1
         powers = np.exp((x[there] - x[there].max(initial=-np.inf)) / temperature)
         result[there] = powers / powers.sum()
     else:
-        below = (x[there][None, :] < x[there][:, None]).sum(axis=1)
-        level = (x[there][None, :] == x[there][:, None]).sum(axis=1)
-        result[there] = below + (level + 1) / 2
+        _, inverse, level = np.unique(x[there], return_inverse=True, return_counts=True)
+        result[there] = (np.cumsum(level) - level + (level + 1) / 2)[inverse]
     return result
 
 
