@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import gzip
 import json
 import math
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import combinations
@@ -18,17 +21,20 @@ from click.testing import CliRunner
 
 from store import embedded, schema
 from store.analytics import Snapshot, open_snapshot
+from store.analytics import statistics as st
 from store.analytics.cli import mirror as mirror_command
 from store.analytics.cli import queries as queries_command
 from store.analytics.cli import query as query_command
 from store.analytics.cli import sql as sql_command
 from store.analytics.concepts import catalogue, concept
 from store.analytics.errors import BadParameter, BudgetTooLarge, NoPrice, NothingJudged, UnknownName
+from store.analytics.macros import MACROS
 from store.analytics.refresh import refresh
 from store.analytics.store_address import store_address
 from store.batches import mark_done
 from store.benchmarks import import_benchmark
 from store.connection import engine, transaction
+from store.errors import PassatkError
 from store.runs import find_run, set_reference
 from store.sample_import import SampleFile, import_samples
 from store.samples import SampleRow, write_samples
@@ -241,6 +247,58 @@ def test_pass_at_k_is_the_same_function_in_both(snapshot: Snapshot) -> None:
                 assert value == pytest.approx(exact, abs=1e-13), (n, c, k)
         if exact is not None:
             assert here[n, c, k] == pytest.approx(there[n, c, k], rel=1e-12)
+
+
+COUNTS = [
+    *((0, 0, 1), (1, 1, 1), (1, 0, 2), (5, 0, 3), (5, 2, 3), (5, 5, 5), (5, 5, 6), (5, 3, 5), (100, 1, 100), (7, 2, 3)),
+    *((100, 3, 50), (10_000, 7, 100), (10_000, 9_000, 500), (10_000, 9_990, 5_000), (5, 2, 6), (5, 6, 1), (5, 2, 0)),
+]
+KIN = {
+    "log_fail_at_k": st.log_fail_at_k,
+    "pass_hat_k": st.pass_hat_k,
+    "g_pass_at_k": lambda n, c, k: st.g_pass_at_k(n, c, k, "0.6"),
+    "expected_attempts": st.expected_attempts,
+    "pass_at_k_within_var": st.pass_at_k_within_var,
+    "inverse_sampling_fail_at_k": st.inverse_sampling_fail_at_k,
+}
+
+
+@pytest.mark.parametrize("name", sorted(KIN))
+def test_the_kin_of_pass_at_k_are_the_same_in_both_and_in_python(snapshot: Snapshot, name: str) -> None:
+    assert set(KIN) | {"pass_at_k"} == set(MACROS)
+    values = ", ".join(f"({n}, {c}, {k})" for n, c, k in COUNTS)
+    tau = ", 0.6" if name == "g_pass_at_k" else ""
+    text = f"SELECT n, c, k, analytics.{name}(n, c, k{tau}) AS value FROM (VALUES {values}) AS t (n, c, k)"  # noqa: S608
+    here = {(row["n"], row["c"], row["k"]): row["value"] for row in snapshot.rows(text)}
+    with transaction() as connection:
+        there = {tuple(row[:3]): row[3] for row in connection.exec_driver_sql(text)}
+    for counts in COUNTS:
+        try:
+            exact = KIN[name](*counts)
+        except PassatkError:
+            exact = None
+        if counts[2] < 1 and name != "inverse_sampling_fail_at_k":
+            exact = None  # a budget of nothing is not asked about in SQL
+        for value in (here[counts], there[counts]):
+            if exact is None:
+                assert value is None, counts
+            else:
+                assert value == pytest.approx(exact, rel=1e-11, abs=1e-13), counts
+
+
+def test_a_bare_client_needs_the_catalogue_file_alone(mirror: Path) -> None:
+    text = """
+        SELECT r.run, avg(pass_at_k(p.n, p.c, 2)), avg(pass_hat_k(p.n, p.c, 2)), avg(g_pass_at_k(p.n, p.c, 2, 0.5))
+        FROM analytics.problem_counts AS p
+        INNER JOIN analytics.runs AS r ON p.run_id = r.run_id AND p.verifier_id = r.reference_verifier_id
+        WHERE r.run = 'small' GROUP BY r.run
+    """
+    program = "import duckdb, sys; print(duckdb.connect(sys.argv[1], read_only=True).execute(sys.argv[2]).fetchall())"
+    asked = [sys.executable, "-I", "-c", program, str(mirror / "catalogue.duckdb"), text]
+    shown = subprocess.run(asked, capture_output=True, text=True, check=True, cwd="/").stdout
+    ((run, coverage, every, some),) = ast.literal_eval(shown)
+    assert (run, coverage) == ("small", pytest.approx(brute_coverage(2)))
+    assert some >= every
 
 
 def test_majority_vote_is_brute_force(snapshot: Snapshot) -> None:

@@ -77,6 +77,22 @@ class TestReader:
         assert reader.execute("SELECT pass_at_k(5, 2, 3), pass_at_k(5, 2, 6)").fetchone() == (0.9, None)
         reader.close()
 
+    def test_is_limited_in_what_it_may_use(self, reader: psycopg.Connection[tuple[object, ...]]) -> None:
+        limits = {
+            "statement_timeout": "1min",
+            "lock_timeout": "5s",
+            "idle_in_transaction_session_timeout": "1min",
+            "idle_session_timeout": "15min",
+            "temp_file_limit": "2GB",
+            "work_mem": "64MB",
+            "max_parallel_workers_per_gather": "0",
+            "default_transaction_read_only": "on",
+        }
+        for name, value in limits.items():
+            assert reader.execute(f"SHOW {name}".encode()).fetchone() == (value,)
+        assert reader.execute("SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user").fetchone() == (20,)
+        reader.close()
+
     @pytest.mark.parametrize(
         "statement",
         [
@@ -92,6 +108,11 @@ class TestReader:
             "SELECT pg_advisory_lock(1)",
             "SELECT set_config('statement_timeout', '0', false)",
             "SELECT pg_sleep(1)",
+            "SELECT pg_terminate_backend(pg_backend_pid())",
+            "SELECT pg_cancel_backend(pg_backend_pid())",
+            "SELECT pg_current_xact_id()",
+            "SELECT txid_current()",
+            "SELECT pg_export_snapshot()",
             "SELECT lo_create(0)",
             "SELECT pg_notify('a', 'b')",
             "SELECT pg_logical_emit_message(false, 'a', 'b')",
