@@ -10,7 +10,25 @@ branch_labels = None
 depends_on = None
 
 _BAD = "n IS NULL OR c IS NULL OR k IS NULL OR k < 1 OR c > n OR c < 0"
+#: exp() of less is an error in Postgres, not 0.
+_LEAST = "-700.0::double precision"
 _NATURAL = "n integer, c integer, k integer"
+
+_PASS_AT_K = """
+CREATE OR REPLACE FUNCTION analytics.pass_at_k(n integer, c integer, k integer) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN n IS NULL OR c IS NULL OR k IS NULL OR k < 1 OR k > n OR c > n OR c < 0 THEN NULL
+        WHEN c = 0 THEN 0.0
+        WHEN n - c < k THEN 1.0
+        ELSE 1.0 - exp({})
+    END
+$$
+"""
+_LOG_FAIL = """(
+    SELECT sum(ln(1.0 - greatest(c, k)::double precision / (n - i)))
+    FROM generate_series(0, least(c, k) - 1) AS i
+)"""
 
 # name -> (parameters, body, comment). The mirror's catalogue has macros of the same names and values.
 FUNCTIONS: dict[str, tuple[str, str, str]] = {
@@ -36,10 +54,10 @@ FUNCTIONS: dict[str, tuple[str, str, str]] = {
             WHEN {_BAD} OR k > n THEN NULL
             WHEN c < k THEN 0.0
             WHEN c = n THEN 1.0
-            ELSE exp((
+            ELSE exp(greatest({_LEAST}, (
                 SELECT sum(ln(1.0 - greatest(n - c, k)::double precision / (n - i)))
                 FROM generate_series(0, least(n - c, k) - 1) AS i
-            ))
+            )))
         END
         """,  # noqa: S608 - this module's own text
         "Unbiased chance that all k samples are correct (pass^k); null when k > n.",
@@ -53,7 +71,7 @@ FUNCTIONS: dict[str, tuple[str, str, str]] = {
             ELSE (
                 SELECT coalesce(sum(w) FILTER (WHERE j >= greatest(1, ceil(round(tau, 9) * k))), 0.0) / sum(w)
                 FROM (
-                    SELECT j, exp(l - max(l) OVER ()) AS w FROM (
+                    SELECT j, exp(greatest({_LEAST}, l - max(l) OVER ())) AS w FROM (
                         SELECT
                             j,
                             coalesce(
@@ -96,14 +114,14 @@ FUNCTIONS: dict[str, tuple[str, str, str]] = {
     ),
     "inverse_sampling_fail_at_k": (
         "draws integer, successes integer, k integer",
-        """
+        f"""
         SELECT CASE
             WHEN draws IS NULL OR successes IS NULL OR k IS NULL OR successes < 1 OR draws < successes OR k < 0
                 THEN NULL
             WHEN k = 0 THEN 1.0
             WHEN draws - 1 - k < successes - 1 THEN 0.0
             WHEN successes = 1 THEN 1.0
-            ELSE exp(analytics.log_fail_at_k(draws - 1, successes - 1, k))
+            ELSE exp(greatest({_LEAST}, analytics.log_fail_at_k(draws - 1, successes - 1, k)))
         END
         """,
         "Unbiased chance that k samples all fail, where sampling stopped at the given number of successes.",
@@ -143,6 +161,7 @@ def _superuser() -> bool:
 
 
 def upgrade() -> None:
+    op.execute(_PASS_AT_K.format(f"greatest({_LEAST}, {_LOG_FAIL})"))
     for name, (parameters, body, comment) in FUNCTIONS.items():
         op.execute(
             f"CREATE FUNCTION analytics.{name}({parameters}) RETURNS double precision "
@@ -163,6 +182,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute(_PASS_AT_K.format(_LOG_FAIL))
     for name in reversed(FUNCTIONS):
         op.execute(f"DROP FUNCTION analytics.{name}")
     for setting in _SETTINGS:

@@ -1,5 +1,10 @@
 """Questions to the stored samples: the mirror, its snapshots, and the statistics over them.
 
+    import store.analytics as pa
+
+    with pa.open() as snapshot:
+        print(pa.coverage(snapshot, "my-run", k=[1, 10, 100]).pandas())
+
 Names are loaded when they are first asked for: the process that runs analysts' SQL imports this package too, and must
 be confined before any thread or library is there.
 """
@@ -10,6 +15,45 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from store.analytics.asking import open  # noqa: A004 - as people say it: `pa.open()`
+    from store.analytics.asking_choice import (
+        answer_clusters,
+        best_of_k,
+        false_positives,
+        flaky_problems,
+        generated_test_agreement,
+        resample_until_accept,
+        sample,
+        sample_verdicts,
+        samples,
+        selection,
+        suspicious_references,
+        verifier_agreement,
+        weighted_vote,
+    )
+    from store.analytics.asking_money import (
+        cost,
+        cost_table,
+        cost_to_target,
+        coverage_at_budget,
+        flops,
+        pareto,
+        stage_costs,
+    )
+    from store.analytics.asking_runs import (
+        coverage,
+        coverage_difference,
+        forecast,
+        mcnemar,
+        pass_rates,
+        problem_difficulty,
+        reliability,
+        run_summary,
+        run_verifiers,
+        sample_size,
+        truncation,
+        undecided_bounds,
+    )
     from store.analytics.concepts import CatalogueEntry
     from store.analytics.errors import NoSnapshot
     from store.analytics.lattice import k_lattice
@@ -25,12 +69,78 @@ __all__ = [
     "SqlLimits",
     "SqlResult",
     "TableInfo",
+    "answer_clusters",
+    "best_of_k",
+    "cost",
+    "cost_table",
+    "cost_to_target",
+    "coverage",
+    "coverage_at_budget",
+    "coverage_difference",
+    "false_positives",
+    "flaky_problems",
+    "flops",
+    "forecast",
+    "generated_test_agreement",
     "k_lattice",
+    "mcnemar",
+    "open",
     "open_snapshot",
+    "pareto",
+    "pass_rates",
+    "problem_difficulty",
+    "reliability",
+    "resample_until_accept",
     "run_sql",
+    "run_summary",
+    "run_verifiers",
+    "sample",
+    "sample_size",
+    "sample_verdicts",
+    "samples",
+    "selection",
+    "stage_costs",
+    "suspicious_references",
+    "truncation",
+    "undecided_bounds",
+    "verifier_agreement",
+    "weighted_vote",
 ]
 
 _HOME = {
+    "answer_clusters": "asking_choice",
+    "best_of_k": "asking_choice",
+    "cost": "asking_money",
+    "cost_table": "asking_money",
+    "cost_to_target": "asking_money",
+    "coverage": "asking_runs",
+    "coverage_at_budget": "asking_money",
+    "coverage_difference": "asking_runs",
+    "false_positives": "asking_choice",
+    "flaky_problems": "asking_choice",
+    "flops": "asking_money",
+    "forecast": "asking_runs",
+    "generated_test_agreement": "asking_choice",
+    "mcnemar": "asking_runs",
+    "open": "asking",
+    "pareto": "asking_money",
+    "pass_rates": "asking_runs",
+    "problem_difficulty": "asking_runs",
+    "reliability": "asking_runs",
+    "resample_until_accept": "asking_choice",
+    "run_summary": "asking_runs",
+    "run_verifiers": "asking_runs",
+    "sample": "asking_choice",
+    "sample_size": "asking_runs",
+    "sample_verdicts": "asking_choice",
+    "samples": "asking_choice",
+    "selection": "asking_choice",
+    "stage_costs": "asking_money",
+    "suspicious_references": "asking_choice",
+    "truncation": "asking_runs",
+    "undecided_bounds": "asking_runs",
+    "verifier_agreement": "asking_choice",
+    "weighted_vote": "asking_choice",
     "CatalogueEntry": "concepts",
     "NoSnapshot": "errors",
     "Result": "result",

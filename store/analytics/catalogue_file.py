@@ -33,6 +33,9 @@ class MirrorState:
     source: str
     revision: str
     layout: int
+    #: Which database it was taken from, and the oldest transaction open then (see store.analytics.changes).
+    origin: str = ""
+    mark: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,12 +56,14 @@ def remove_unpublished(mirror: Path) -> None:
         file.unlink()
 
 
-def publish(connection: duckdb.DuckDBPyConnection, mirror: Path, fill: Callable[[], None]) -> None:
+def publish(
+    connection: duckdb.DuckDBPyConnection, mirror: Path, fill: Callable[[], None], made: Path | None = None
+) -> None:
     """Make a catalogue with `fill`, inside the connection's transaction, and put it in place of the last at once.
 
-    `fill` runs with the new catalogue as the current one; the transaction is committed here.
+    `fill` runs with the new catalogue as the current one, an empty file or `made`; the transaction is committed here.
     """
-    made = mirror / f"{_UNPUBLISHED}{os.getpid()}.duckdb"
+    made = made or mirror / f"{_UNPUBLISHED}{os.getpid()}.duckdb"
     connection.execute(f"ATTACH {quoted(made)} AS made")
     connection.execute("USE made")
     fill()
@@ -91,9 +96,9 @@ def write_state(
     connection.execute("CREATE SCHEMA IF NOT EXISTS mirror")
     connection.execute(
         "CREATE TABLE mirror.state (snapshot_id VARCHAR, taken_at TIMESTAMPTZ, source VARCHAR, "
-        "revision VARCHAR, layout INTEGER)"
+        "revision VARCHAR, layout INTEGER, origin VARCHAR, mark BIGINT)"
     )
-    connection.execute("INSERT INTO mirror.state VALUES (?, ?, ?, ?, ?)", list(state.__dict__.values()))
+    connection.execute("INSERT INTO mirror.state VALUES (?, ?, ?, ?, ?, ?, ?)", list(state.__dict__.values()))
     connection.execute(
         "CREATE TABLE mirror.segments (fact VARCHAR, run_id INTEGER, path VARCHAR, rows BIGINT, bytes BIGINT)"
     )
@@ -105,11 +110,18 @@ def write_segment_lists(
     connection: duckdb.DuckDBPyConnection, segments: Iterable[Segment], retired: Iterable[Retired]
 ) -> None:
     """Fill the lists of segments that are read, and of those that only older snapshots read."""
-    for table, rows in (("segments", segments), ("retired", retired)):
-        values = [list(row.__dict__.values()) for row in rows]
-        if values:
-            places = ", ".join("?" * len(values[0]))
-            connection.executemany(f"INSERT INTO mirror.{table} VALUES ({places})", values)  # noqa: S608
+    write_segment_list(connection, "segments", segments)
+    write_segment_list(connection, "retired", retired)
+
+
+def write_segment_list(
+    connection: duckdb.DuckDBPyConnection, table: str, rows: Iterable[Segment] | Iterable[Retired]
+) -> None:
+    """Add rows to one of the lists."""
+    values = [list(row.__dict__.values()) for row in rows]
+    if values:
+        places = ", ".join("?" * len(values[0]))
+        connection.executemany(f"INSERT INTO mirror.{table} VALUES ({places})", values)  # noqa: S608
 
 
 def create_fact_views(
@@ -126,9 +138,12 @@ def write_comments(
     connection: duckdb.DuckDBPyConnection, kind: str, name: str, comments: dict[str | None, str]
 ) -> None:
     """Comment a table or view of schema `analytics` and its columns (None: the table itself)."""
+    statements = []
     for column, text in comments.items():
         what = f"{kind} analytics.{name}" if column is None else f"COLUMN analytics.{name}.{identifier(column)}"
-        connection.execute(f"COMMENT ON {what} IS {quoted(text)}")
+        statements.append(f"COMMENT ON {what} IS {quoted(text)}")
+    if statements:
+        connection.execute(";".join(statements))
 
 
 def write_queries(connection: duckdb.DuckDBPyConnection) -> None:
@@ -141,10 +156,53 @@ def write_queries(connection: duckdb.DuckDBPyConnection) -> None:
     connection.executemany("INSERT INTO mirror.queries VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 
+def change_state(connection: duckdb.DuckDBPyConnection, catalogue: str, state: MirrorState) -> None:
+    """Say that a catalogue made from another shows this state."""
+    places = ", ".join(f"{name} = ?" for name in state.__dict__)
+    connection.execute(f"UPDATE {catalogue}.mirror.state SET {places}", list(state.__dict__.values()))  # noqa: S608
+
+
+def queries_are_current(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the current catalogue lists the queries as this package has them."""
+    kept = connection.execute("SELECT query, title, question, grain, source, sql FROM mirror.queries").fetchall()
+    own = [(one.name, one.title, one.question, one.grain, one.source, one.sql) for one in catalogue().values()]
+    return sorted(kept) == sorted(own)
+
+
+def columns_of(connection: duckdb.DuckDBPyConnection, catalogue: str, name: str) -> list[tuple[str, str]]:
+    """Names and types of a table or view of an attached catalogue, in order."""
+    rows = connection.execute(
+        "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = ? AND schema_name = 'analytics' "
+        "AND table_name = ? ORDER BY column_index",
+        [catalogue, name],
+    ).fetchall()
+    return [(column, kind) for column, kind in rows]
+
+
+def replace_fact_views(
+    connection: duckdb.DuckDBPyConnection, mirror: Path, segments: Iterable[Segment], facts: Iterable[str]
+) -> None:
+    """Let the views of some facts in the current catalogue read other segments; comments are those of `old`."""
+    listed = list(segments)
+    for name in facts:
+        columns = columns_of(connection, "old", name)
+        comments = connection.execute(
+            "SELECT column_name, comment FROM duckdb_columns() WHERE database_name = 'old' AND table_name = ? "
+            "AND schema_name = 'analytics' AND comment IS NOT NULL UNION ALL "
+            "SELECT NULL, comment FROM duckdb_views() WHERE database_name = 'old' AND view_name = ? "
+            "AND schema_name = 'analytics' AND comment IS NOT NULL",
+            [name, name],
+        ).fetchall()
+        files = [mirror / segment.path for segment in listed if segment.fact == name]
+        connection.execute(f"DROP VIEW analytics.{name}")
+        connection.execute(f"CREATE VIEW analytics.{name} AS {reading(files, columns)}")
+        write_comments(connection, "VIEW", name, dict(comments))
+
+
 def read_state(connection: duckdb.DuckDBPyConnection, catalogue: str) -> MirrorState:
     """The state of an attached catalogue."""
     row = connection.execute(
-        f"SELECT snapshot_id, epoch_us(taken_at), source, revision, layout FROM {catalogue}.mirror.state"  # noqa: S608
+        f"SELECT snapshot_id, epoch_us(taken_at), source, revision, layout, origin, mark FROM {catalogue}.mirror.state"  # noqa: S608
     ).fetchone()
     assert row is not None
     return MirrorState(row[0], utc_moment(row[1]), *row[2:])

@@ -1,4 +1,4 @@
-"""Commands of the analytics: `passatk mirror`, `query`, `queries`, `sql`."""
+"""Commands of the analytics: `passatk mirror`, `query`, `queries`, `sql`, `export`."""
 
 from __future__ import annotations
 
@@ -211,3 +211,62 @@ def sql(text: str, format_name: str) -> None:
     click.echo(rendering.rendered(answer.columns, answer.rows, format_name))
     if answer.cut:
         click.echo(answer.cut, err=True)
+
+
+@click.group()
+def export() -> None:
+    """Write rows and curves out for other tools, a folder a run."""
+
+
+def _export_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option(
+            "--format",
+            "format_name",
+            type=click.Choice(("parquet", "csv", "jsonl")),
+            default="parquet",
+            show_default=True,
+        ),
+        click.option("--run", "runs", multiple=True, help="Name of a run; repeatable (default: every run)."),
+        click.option(
+            "--to",
+            "folder",
+            type=click.Path(file_okay=False, path_type=Path),
+            required=True,
+            help="New folder to write to.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@export.command("samples")
+@click.option("--text", is_flag=True, help="With the completions' text.")
+@_export_options
+def export_samples(format_name: str, runs: tuple[str, ...], folder: Path, text: bool) -> None:
+    """Samples, a row each."""
+    _export("samples", format_name, runs, folder, text)
+
+
+@export.command("verdicts")
+@_export_options
+def export_verdicts(format_name: str, runs: tuple[str, ...], folder: Path) -> None:
+    """Verdicts, a row each."""
+    _export("verdicts", format_name, runs, folder)
+
+
+@export.command("curves")
+@_export_options
+def export_curves(format_name: str, runs: tuple[str, ...], folder: Path) -> None:
+    """Coverage curves by every verifier that judged a run."""
+    _export("curves", format_name, runs, folder)
+
+
+def _export(what: Any, format_name: Any, runs: tuple[str, ...], folder: Path, text: bool = False) -> None:
+    from store.analytics.export import export as write_out
+
+    with open_snapshot() as snapshot:
+        done = write_out(snapshot, what, folder, format_name, list(runs) or None, text)
+        for file in done.files:
+            click.echo(str(file))
+    click.echo(f"{done.rows:,} rows in {len(done.files)} files.")

@@ -80,7 +80,7 @@ def _small_groups(listed: list[Segment]) -> dict[tuple[str, int], list[Segment]]
 def _merge(
     connection: duckdb.DuckDBPyConnection, mirror: Path, fact: Fact, small: list[Segment], name: str
 ) -> list[Segment]:
-    columns = _columns(connection, fact)
+    columns = catalogue_file.columns_of(connection, "old", fact.name)
     connection.execute(f"CREATE TEMP TABLE staged AS {reading([mirror / one.path for one in small], columns)}")
     written = write_segments(connection, "staged", fact, mirror, name)
     connection.execute("DROP TABLE staged")
@@ -89,35 +89,14 @@ def _merge(
     return written
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, fact: Fact) -> list[tuple[str, str]]:
-    rows = connection.execute(
-        "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = 'old' AND schema_name = 'analytics' "
-        "AND table_name = ? ORDER BY column_index",
-        [fact.name],
-    ).fetchall()
-    return [(name, kind) for name, kind in rows]
-
-
 def _publish(
     connection: duckdb.DuckDBPyConnection, mirror: Path, segments: list[Segment], retired: list[Retired]
 ) -> None:
     """The last catalogue again, reading other segments."""
     made = catalogue_file.copy_for_change(mirror)
-    columns = {fact.name: _columns(connection, fact) for fact in FACTS}
-    comments = connection.execute(
-        "SELECT table_name, column_name, comment FROM duckdb_columns() "
-        "WHERE database_name = 'old' AND comment IS NOT NULL "
-        "UNION ALL SELECT view_name, NULL, comment FROM duckdb_views() "
-        "WHERE database_name = 'old' AND comment IS NOT NULL"
-    ).fetchall()
     connection.execute(f"ATTACH {quoted(made)} AS made")
     connection.execute("USE made")
-    for fact in FACTS:
-        connection.execute(f"DROP VIEW analytics.{fact.name}")
-    catalogue_file.create_fact_views(connection, mirror, segments, columns)
-    for fact in FACTS:
-        own = {column: text for view, column, text in comments if view == fact.name}
-        catalogue_file.write_comments(connection, "VIEW", fact.name, own)
+    catalogue_file.replace_fact_views(connection, mirror, segments, [fact.name for fact in FACTS])
     connection.execute("DELETE FROM mirror.segments")
     connection.execute("DELETE FROM mirror.retired")
     catalogue_file.write_segment_lists(connection, segments, retired)

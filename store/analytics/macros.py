@@ -30,6 +30,22 @@ _LOG_FAIL = """
 list_sum(list_transform(range(0, least({c}, k)), lambda i: ln(1.0::DOUBLE - greatest({c}, k)::DOUBLE / ({n} - i))))
 """
 _LEAST_CORRECT = "greatest(1, ceil(tau::DECIMAL(12, 9) * k))"
+# The hypergeometric weights relative to the largest, stepwise from there in both directions: all positive, none large.
+# A step carries [weight, sum of those with enough correct ones, sum of all].
+_MODE = "greatest(0, k - (n - c), least(c, k, (k + 1)::BIGINT * (c + 1) // (n + 2)))"
+_STEP = """
+lambda w, x: [w[1] * x[1], w[2] + w[1] * x[1] * x[2], w[3] + w[1] * x[1]], [1.0::DOUBLE, 0.0::DOUBLE, 0.0::DOUBLE]
+"""
+_UP = f"""
+list_reduce(list_transform(range({_MODE}, least(c, k)), lambda j: [
+    (c - j)::DOUBLE * (k - j) / ((j + 1)::DOUBLE * (n - c - k + j + 1)), (j + 1 >= {_LEAST_CORRECT})::DOUBLE, 0.0::DOUBLE
+]), {_STEP})
+"""
+_DOWN = f"""
+list_reduce(list_transform(range({_MODE}, greatest(0, k - (n - c)), -1), lambda j: [
+    j::DOUBLE * (n - c - k + j) / ((c - j + 1)::DOUBLE * (k - j + 1)), (j - 1 >= {_LEAST_CORRECT})::DOUBLE, 0.0::DOUBLE
+]), {_STEP})
+"""
 
 #: name -> (parameters, body, comment)
 MACROS: dict[str, tuple[str, str, str]] = {
@@ -70,27 +86,10 @@ MACROS: dict[str, tuple[str, str, str]] = {
         CASE
             WHEN {_BAD} OR k > n OR tau IS NULL OR tau < 0 OR tau > 1 THEN NULL
             WHEN least(c, k) < {_LEAST_CORRECT} THEN 0.0::DOUBLE
-            ELSE (
-                SELECT coalesce(sum(w) FILTER (WHERE j >= {_LEAST_CORRECT}), 0.0::DOUBLE) / sum(w)
-                FROM (
-                    SELECT j, exp(l - max(l) OVER ()) AS w
-                    FROM (
-                        SELECT
-                            j,
-                            coalesce(
-                                sum(
-                                    CASE WHEN j < least(c, k) THEN
-                                        ln((c - j)::DOUBLE * (k - j)) - ln((j + 1)::DOUBLE * (n - c - k + j + 1))
-                                    END
-                                ) OVER (ORDER BY j ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
-                                0.0::DOUBLE
-                            ) AS l
-                        FROM (SELECT unnest(range(greatest(0, k - (n - c)), least(c, k) + 1)) AS j)
-                    )
-                )
-            )
+            ELSE (({_MODE} >= {_LEAST_CORRECT})::DOUBLE + ({_UP})[2] + ({_DOWN})[2])
+                / (1.0::DOUBLE + ({_UP})[3] + ({_DOWN})[3])
         END
-        """,  # noqa: S608 - this module's own text
+        """,
         "Unbiased chance that at least a share tau of k samples, and at least one, is correct (G-pass@k).",
     ),
     "expected_attempts": (

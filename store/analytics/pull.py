@@ -8,11 +8,12 @@ from pathlib import Path
 
 import duckdb
 
-from store.analytics.catalogue_file import MirrorState, Retired
+from store.analytics.catalogue_file import MirrorState, Retired, columns_of
+from store.analytics.changes import Since, changed_batches, done_sums, since
 from store.analytics.contract import Fact
 from store.analytics.errors import ForeignMirror
 from store.analytics.literals import quoted
-from store.analytics.segments import Segment, write_segments
+from store.analytics.segments import Segment, write_partitioned, write_segments
 from store.analytics.source import Source
 from store.analytics.store_address import shown_address
 
@@ -33,6 +34,9 @@ class Work:
     kept: list[Segment] = field(default_factory=list)
     retired: list[Retired] = field(default_factory=list)
     new: list[Segment] = field(default_factory=list)
+    since: Since | None = None
+    #: Whether the table `batches` holds those written since the last refresh, or all there are.
+    changed_only: bool = False
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
@@ -44,13 +48,18 @@ class Work:
 
 
 def mark_batches(work: Work) -> None:
-    """Copy the store's batches; mark the done ones whose rows the mirror lacks, wholly or (grown) in part."""
-    run = work.connection.execute
-    run("CREATE TEMP TABLE batches AS SELECT * FROM pg.analytics.batches")
+    """Copy the store's batches, or those written since the last refresh; mark the done ones whose rows are lacking.
+
+    A batch known as done that has another number of rows has grown: it was done twice, and is lacking in part.
+    """
+    work.since = since(work.source, work.old)
+    work.changed_only = work.since.transactions is not None and _changed_suffice(work)
+    if not work.changed_only:
+        work.connection.execute("CREATE OR REPLACE TEMP TABLE batches AS SELECT * FROM pg.analytics.batches")
     known = "SELECT batch_id, row_count FROM old.analytics.batches WHERE state = 'done'"
     if work.old is None:
         known = "SELECT NULL::BIGINT AS batch_id, NULL::INTEGER AS row_count WHERE false"
-    run(
+    work.connection.execute(
         f"""
         CREATE TEMP TABLE batches_of_store AS
         SELECT b.batch_id, b.run_id, b.verifier_id IS NOT NULL AS judged, coalesce(b.row_count, 0) AS row_count,
@@ -62,13 +71,35 @@ def mark_batches(work: Work) -> None:
     )
 
 
+def _changed_suffice(work: Work) -> bool:
+    """Read the batches written since the mark; whether they and those mirrored are all that the store has."""
+    assert work.since is not None
+    columns = [name for name, _ in columns_of(work.connection, "old", "batches")]
+    changed = changed_batches(work.since, columns)
+    work.connection.execute(f"CREATE OR REPLACE TEMP TABLE batches AS {changed}")
+    row = work.connection.execute(
+        """
+        SELECT count(*), coalesce(sum(row_count), 0)::BIGINT, coalesce(sum(batch_id), 0)::BIGINT
+        FROM (
+            SELECT batch_id, row_count FROM batches WHERE state = 'done'
+            UNION ALL
+            SELECT batch_id, row_count FROM old.analytics.batches ANTI JOIN batches USING (batch_id)
+            WHERE state = 'done'
+        )
+        """
+    ).fetchone()
+    return row == done_sums(work.source)
+
+
 def refuse_foreign(work: Work) -> None:
     """A mirror that knows done batches which the store does not have was taken from another store, or a later one."""
     if work.old is None:
         return
+    # Where only changed batches are at hand, sums have shown that the others are those of the store.
+    only = " AND batch_id IN (SELECT batch_id FROM batches)" if work.changed_only else ""
     missing = work.connection.execute(
-        "SELECT count(*) FROM (SELECT batch_id, run_id, created_at FROM old.analytics.batches WHERE state = 'done') "
-        "ANTI JOIN batches USING (batch_id, run_id, created_at)"
+        "SELECT count(*) FROM (SELECT batch_id, run_id, created_at FROM old.analytics.batches "  # noqa: S608
+        f"WHERE state = 'done'{only}) ANTI JOIN batches USING (batch_id, run_id, created_at)"
     ).fetchone()
     if missing is not None and missing[0]:
         raise ForeignMirror(
@@ -91,24 +122,41 @@ def pull_fact(work: Work, fact: Fact, columns: list[str]) -> int:
     ranges = work.source.ranges_of("batches_of_fact")
     if not ranges:
         return 0
-    share = run(
-        "SELECT coalesce(sum(row_count) FILTER (WHERE wanted) / nullif(sum(row_count), 0), 1) FROM batches_of_fact"
-    ).fetchone()
-    assert share is not None
-    if float(share[0]) >= SCAN_FROM_SHARE and work.source.readable_table(fact.name):
+    if _share_wanted(work) >= SCAN_FROM_SHARE and work.source.readable_table(fact.name):
         query = work.source.scan(fact.name, columns, ranges[0][0], ranges[-1][1])
     else:
         query = work.source.fetch(fact.name, columns, ranges)
-    # With nothing mirrored yet every row that can be seen is wanted: nothing to sort out.
-    only = "" if work.old is None else " SEMI JOIN (FROM batches_of_fact WHERE wanted) USING (batch_id)"
+    if work.old is None:  # every row that can be seen is wanted: nothing to sort out, and nothing to hold
+        return _keep(work, write_partitioned(work.connection, query, fact, work.mirror, work.name))
+    only = " SEMI JOIN (FROM batches_of_fact WHERE wanted) USING (batch_id)"
     run(f"CREATE TEMP TABLE staged AS SELECT * FROM ({query}){only}")  # noqa: S608
     _drop_known_rows(work, fact)
     return _write_staged(work, fact)
 
 
+def _share_wanted(work: Work) -> float:
+    """The share of a fact's rows that are to be pulled; those mirrored count where only changed batches are at hand."""
+    row = work.connection.execute(
+        "SELECT coalesce(sum(row_count) FILTER (WHERE wanted), 0)::BIGINT, coalesce(sum(row_count), 0)::BIGINT "
+        "FROM batches_of_fact"
+    ).fetchone()
+    assert row is not None
+    wanted, total = row
+    if work.changed_only:
+        there = work.connection.execute(
+            "SELECT coalesce(sum(row_count), 0)::BIGINT FROM old.analytics.batches WHERE state = 'done'"
+        ).fetchone()
+        total = wanted + (there[0] if there else 0)
+    return float(wanted / total) if total else 1.0
+
+
 def _write_staged(work: Work, fact: Fact) -> int:
     written = write_segments(work.connection, "staged", fact, work.mirror, work.name)
     work.connection.execute("DROP TABLE staged")
+    return _keep(work, written)
+
+
+def _keep(work: Work, written: list[Segment]) -> int:
     work.new.extend(written)
     return sum(segment.rows for segment in written)
 

@@ -2,7 +2,8 @@
 
 Every row of the store belongs to a batch, and a batch's rows and its state are committed together. So in one snapshot
 of the store the rows to pull are those of done batches that the last catalogue does not know: a set difference, which a
-batch committed late and out of order cannot escape, as it would escape a high-water mark on any key.
+batch committed late and out of order cannot escape, as it would escape a high-water mark on any key. The first refresh
+streams whole tables into segments; a later one changes a copy of the last catalogue, so that its cost follows the news.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import duckdb
 
 from store.analytics import catalogue_file
 from store.analytics.catalogue_file import LAYOUT, Columns, MirrorState, Retired, catalogue_path
+from store.analytics.changes import changed_dimensions
 from store.analytics.contract import DIMENSIONS, FACTS, LIVE
 from store.analytics.errors import MirrorDamaged
 from store.analytics.literals import identifier, quoted
@@ -28,7 +30,7 @@ from store.analytics.pull import Work, mark_batches, pull_fact, refuse_foreign
 from store.analytics.segments import Segment, stored_files
 from store.analytics.source import Source
 from store.analytics.store_address import shown_address
-from store.analytics.tallies import TALLIES, create_tallies, keep_tallies, tally_run
+from store.analytics.tallies import TALLIES, create_tallies, drop_tallies, tally_run
 
 #: Segments that a catalogue no longer reads are kept this long for snapshots that are still open.
 RETENTION = timedelta(hours=1)
@@ -131,21 +133,21 @@ def _run(work: Work, started: float) -> RefreshReport:
     ).fetchone()
     assert wanted is not None
     count, runs = int(wanted[0]), tuple(sorted(wanted[1] or ()))
-    changed = bool(count) or work.old is None or _dimensions_changed(work)
+    dimensions = [] if work.old is None else _changed_dimensions(work)
     rows: dict[str, int] = {}
-    if changed:
-        columns = {fact.name: work.source.columns(fact.name) for fact in FACTS}
-        filled = work.source.filled([fact.name for fact in FACTS])
-        for fact in FACTS:
-            names = [name for name, _ in columns[fact.name]]
-            if fact.name in filled:
-                rows[fact.name] = pull_fact(work, fact, names)
-        state = _state(work, work.name)
-        catalogue_file.publish(work.connection, work.mirror, lambda: _fill(work, state, columns, runs))
-    else:
-        assert work.old is not None
+    if work.old is not None and not count and not dimensions:
         state = _state(work, work.old.snapshot_id)
         _publish_again(work, state)
+    else:
+        state = _state(work, work.name)
+        rows = _pull(work)
+        if work.old is None:
+            columns = {fact.name: work.source.columns(fact.name) for fact in FACTS}
+            catalogue_file.publish(work.connection, work.mirror, lambda: _fill(work, state, columns, runs))
+        else:
+            made = catalogue_file.copy_for_change(work.mirror)
+            catalogue_file.publish(work.connection, work.mirror, lambda: _amend(work, state, dimensions, runs), made)
+    changed = bool(count) or bool(dimensions) or work.old is None
     return RefreshReport(
         state.snapshot_id,
         state.taken_at,
@@ -158,30 +160,42 @@ def _run(work: Work, started: float) -> RefreshReport:
     )
 
 
+def _pull(work: Work) -> dict[str, int]:
+    """Rows pulled of each fact that has any."""
+    filled = work.source.filled([fact.name for fact in FACTS])
+    rows = {}
+    for fact in FACTS:
+        if fact.name in filled:
+            columns = (
+                work.source.columns(fact.name)
+                if work.old is None
+                else catalogue_file.columns_of(work.connection, "old", fact.name)
+            )
+            rows[fact.name] = pull_fact(work, fact, [name for name, _ in columns])
+    return rows
+
+
+def _changed_dimensions(work: Work) -> list[str]:
+    """Dimensions to copy again: those that changed, and the batches where any did."""
+    assert work.since is not None
+    found = changed_dimensions(work.source, work.since)
+    past = (
+        "(FROM old.analytics.batches SEMI JOIN batches USING (batch_id))"
+        if work.changed_only
+        else ("(FROM old.analytics.batches)")
+    )
+    differing = f"SELECT EXISTS (FROM batches EXCEPT ALL {past}) OR EXISTS ({past} EXCEPT ALL FROM batches)"  # noqa: S608
+    batches = work.connection.execute(differing).fetchone()
+    return [*found, *(["batches"] if batches and batches[0] else [])]
+
+
 def _state(work: Work, snapshot_id: str) -> MirrorState:
     shown = shown_address(work.source.url)
-    return MirrorState(snapshot_id, work.taken_at, shown, work.revision, LAYOUT)
+    return MirrorState(snapshot_id, work.taken_at, shown, work.revision, LAYOUT, work.source.origin, work.source.mark)
 
 
-def _dimensions_changed(work: Work) -> bool:
-    for name in DIMENSIONS:
-        if name in LIVE:
-            continue
-        new = "temp.batches" if name == "batches" else f"pg.analytics.{name}"
-        differing = work.connection.execute(
-            f"""
-            WITH present AS MATERIALIZED (FROM {new}), past AS MATERIALIZED (FROM old.analytics.{name})
-            SELECT EXISTS (FROM present EXCEPT ALL FROM past) OR EXISTS (FROM past EXCEPT ALL FROM present)
-            """  # noqa: S608
-        ).fetchone()
-        assert differing is not None
-        if differing[0]:
-            return True
-    return False
-
-
-def _fill(work: Work, state: MirrorState, columns: Columns, changed_runs: tuple[int, ...]) -> None:
-    """Write everything a catalogue holds into the current database."""
+def _fill(work: Work, state: MirrorState, columns: Columns, runs: tuple[int, ...]) -> None:
+    """Write everything a catalogue holds into the current database, which is empty."""
     connection = work.connection
     connection.execute("CREATE SCHEMA analytics")
     for name in DIMENSIONS:
@@ -191,13 +205,36 @@ def _fill(work: Work, state: MirrorState, columns: Columns, changed_runs: tuple[
     catalogue_file.create_fact_views(connection, work.mirror, work.segments, columns)
     create_macros(connection)
     create_tallies(connection)
-    if work.old is not None:
-        keep_tallies(connection, "old", changed_runs)
-    for run_id in changed_runs:
+    for run_id in runs:
         tally_run(connection, run_id)
     _comment(work)
     catalogue_file.write_state(connection, state, work.segments, work.retired)
     catalogue_file.write_queries(connection)
+
+
+def _amend(work: Work, state: MirrorState, dimensions: list[str], runs: tuple[int, ...]) -> None:
+    """Turn the current database, a copy of the last catalogue, into that of the new state: its cost is the news'."""
+    connection = work.connection
+    for name in {*dimensions, *LIVE} - {"batches"}:
+        connection.execute(f"DELETE FROM analytics.{name}")  # noqa: S608
+        connection.execute(f"INSERT INTO analytics.{name} SELECT * FROM pg.analytics.{name} ORDER BY 1")  # noqa: S608
+    if "batches" in dimensions:
+        only = "WHERE batch_id IN (SELECT batch_id FROM temp.batches)" if work.changed_only else ""
+        connection.execute(f"DELETE FROM analytics.batches {only}")  # noqa: S608
+        connection.execute("INSERT INTO analytics.batches SELECT * FROM temp.batches ORDER BY batch_id")
+    facts = sorted({segment.fact for segment in work.new})
+    catalogue_file.replace_fact_views(connection, work.mirror, work.segments, facts)
+    drop_tallies(connection, runs)
+    for run_id in runs:
+        tally_run(connection, run_id)
+    for table, rows in (("segments", work.new), ("retired", work.retired)):
+        if table == "retired":
+            connection.execute("DELETE FROM mirror.retired")
+        catalogue_file.write_segment_list(connection, table, rows)
+    catalogue_file.change_state(connection, "made", state)
+    if not catalogue_file.queries_are_current(connection):
+        connection.execute("DROP TABLE mirror.queries")
+        catalogue_file.write_queries(connection)
 
 
 def _comment(work: Work) -> None:
@@ -217,6 +254,6 @@ def _publish_again(work: Work, state: MirrorState) -> None:
     connection = work.connection
     connection.execute("COMMIT")
     connection.execute(f"ATTACH {quoted(made)} AS made")
-    connection.execute("UPDATE made.mirror.state SET taken_at = ?, source = ?", [state.taken_at, state.source])
+    catalogue_file.change_state(connection, "made", state)
     connection.execute("DETACH made")
     catalogue_file.put_in_place(made, work.mirror)

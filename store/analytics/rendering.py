@@ -39,6 +39,11 @@ def rendered(
             return _table(columns, rows, units or {})
 
 
+def json_line(record: Mapping[str, Any]) -> str:
+    """A record as one line of JSON."""
+    return json.dumps({name: _plain(value) for name, value in record.items()}, ensure_ascii=False)
+
+
 def _plain(value: Any) -> Any:
     """A value as JSON has it: numbers as numbers, moments in ISO 8601, what JSON lacks as text."""
     match value:

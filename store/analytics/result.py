@@ -38,6 +38,16 @@ class Result:
         """The rows as an Arrow table."""
         return self.table
 
+    def pandas(self) -> Any:
+        """The rows as a pandas DataFrame; needs pandas."""
+        return self.table.to_pandas()
+
+    def polars(self) -> Any:
+        """The rows as a polars DataFrame; needs polars."""
+        import polars
+
+        return polars.from_arrow(self.table)
+
 
 _KINDS = {"i": pa.int64(), "f": pa.float64(), "s": pa.string(), "b": pa.bool_(), "t": pa.timestamp("us", tz="UTC")}
 

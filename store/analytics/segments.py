@@ -52,6 +52,32 @@ def _write(
     return Segment(fact.name, run_id, str(relative), int(result[0]), file.stat().st_size)
 
 
+def write_partitioned(
+    connection: duckdb.DuckDBPyConnection, query: str, fact: Fact, mirror: Path, name: str
+) -> list[Segment]:
+    """Write the rows of a query as segments of their runs in one pass, in the order in which they come.
+
+    Nothing is held in memory but a buffer a run. Rows that one batch wrote stay together, which is what looking up one
+    sample needs. Safe on disk when this returns.
+    """
+    folder = segments_folder(mirror) / fact.name
+    folder.mkdir(parents=True, exist_ok=True)
+    # Texts are wide: their buffers are written out earlier.
+    wide = fact.row_group < 100_000
+    connection.execute(f"SET partitioned_write_flush_threshold = {32_768 if wide else 524_288}")
+    rows = connection.execute(
+        f"COPY ({query}) TO {quoted(folder)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {fact.row_group}, "
+        f"PARTITION_BY ({PARTITION}), FILENAME_PATTERN '{name}-{{i}}', OVERWRITE_OR_IGNORE, RETURN_STATS)"
+    ).fetchall()
+    written = []
+    for path, count, *_ in rows:
+        file = Path(path)
+        make_durable(file)
+        run_id = int(file.parent.name.removeprefix(f"{PARTITION}="))
+        written.append(Segment(fact.name, run_id, str(file.relative_to(mirror)), int(count), file.stat().st_size))
+    return written
+
+
 def make_durable(file: Path) -> None:
     """Flush a file and its entry in the folder to the disk."""
     for path, flags in ((file, os.O_RDONLY), (file.parent, os.O_RDONLY | os.O_DIRECTORY)):

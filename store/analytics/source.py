@@ -7,6 +7,7 @@ parallel scan import the first one's snapshot, so everything read between `begin
 from __future__ import annotations
 
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
@@ -30,11 +31,29 @@ def _extension_file() -> Path:
     raise SourceUnreachable("DuckDB's Postgres extension is missing: `pip install duckdb-extension-postgres-scanner`.")
 
 
+def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """At most _MOST_RANGES ranges that hold these: those with the least between them are read as one."""
+    if len(ranges) <= _MOST_RANGES:
+        return ranges
+    gaps = [after[0] - before[1] for before, after in pairwise(ranges)]
+    least = sorted(gaps, reverse=True)[_MOST_RANGES - 2]
+    joined = [ranges[0]]
+    for gap, (low, high) in zip(gaps, ranges[1:], strict=True):
+        if gap > least:
+            joined.append((low, high))
+        else:
+            joined[-1] = (joined[-1][0], high)
+    return joined
+
+
 class Source:
     """A connection that reads the store as catalogue `pg` and keeps what it reads in memory or in `spill`."""
 
     def __init__(self, database_url: str, spill: Path) -> None:
         self.url = database_url
+        #: Which database this is (another file of the batches is another one: they were restored, or emptied), and the
+        #: oldest transaction open when `begin` was called.
+        self.origin, self.mark = "", 0
         self.connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
         run = self.connection.execute
         run(f"LOAD {quoted(_extension_file())}")
@@ -57,9 +76,13 @@ class Source:
         """Start the one transaction everything is read in; the schema's revision and the moment, in microseconds."""
         self.connection.execute("BEGIN")
         try:
-            revision, moment = self.ask(
+            revision, moment, mark, origin = self.ask(
                 "SELECT (SELECT string_agg(version_num, ' ') FROM public.alembic_version) AS revision, "
-                "(extract(epoch FROM now()) * 1000000)::bigint AS moment"
+                "(extract(epoch FROM now()) * 1000000)::bigint AS moment, "
+                "pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS mark, "
+                "(SELECT d.oid || '/' || c.oid || '/' || c.relfilenode FROM pg_database AS d, pg_class AS c "
+                "WHERE d.datname = current_database() AND c.relname = 'batches' "
+                "AND c.relnamespace = (SELECT n.oid FROM pg_namespace AS n WHERE n.nspname = 'store')) AS origin"
             )[0]
         except duckdb.Error as error:
             if "alembic_version" in str(error):
@@ -68,6 +91,8 @@ class Source:
                 ) from error
             raise self._unreachable(error) from error
         assert isinstance(moment, int)
+        assert isinstance(mark, int)
+        self.origin, self.mark = str(origin), mark
         return str(revision), moment
 
     def close(self) -> None:
@@ -109,17 +134,15 @@ class Source:
         """Ranges of batch keys that hold the batches marked `wanted` in the table `batches`, and few others."""
         rows = self.connection.execute(
             f"""
-            WITH marked AS (
-                SELECT batch_id, wanted, row_number() OVER (ORDER BY batch_id) AS place FROM {batches}
-            )
             SELECT min(batch_id), max(batch_id)
-            FROM (SELECT batch_id, place - row_number() OVER (ORDER BY batch_id) AS island FROM marked WHERE wanted)
+            FROM (
+                SELECT batch_id, batch_id - row_number() OVER (ORDER BY batch_id) AS island
+                FROM {batches} WHERE wanted
+            )
             GROUP BY island ORDER BY 1
             """  # noqa: S608 - the name is this package's own
         ).fetchall()
-        if len(rows) > _MOST_RANGES:
-            return [(rows[0][0], rows[-1][1])]
-        return [(low, high) for low, high in rows]
+        return _joined([(int(low), int(high)) for low, high in rows])
 
     def scan(self, fact: str, columns: list[str], low: int, high: int) -> str:
         """A parallel scan of the table behind a view, as the text of a DuckDB query."""

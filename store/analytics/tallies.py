@@ -131,13 +131,11 @@ def create_tallies(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"CREATE TABLE analytics.{name} ({spelled})")
 
 
-def keep_tallies(connection: duckdb.DuckDBPyConnection, old: str, changed_runs: Iterable[int]) -> None:
-    """Copy the tallies of every run but the changed ones from the catalogue `old`."""
-    listed = ", ".join(str(run) for run in changed_runs)
-    where = f"WHERE run_id NOT IN ({listed})" if listed else ""
-    for name, (_, columns) in TALLIES.items():
-        names = ", ".join(column for column, _, _ in columns)
-        connection.execute(f"INSERT INTO analytics.{name} SELECT {names} FROM {old}.analytics.{name} {where}")  # noqa: S608
+def drop_tallies(connection: duckdb.DuckDBPyConnection, runs: Iterable[int]) -> None:
+    """Take the tallies of runs out of the current catalogue."""
+    listed = ", ".join(str(run) for run in runs)
+    for name in TALLIES if listed else ():
+        connection.execute(f"DELETE FROM analytics.{name} WHERE run_id IN ({listed})")  # noqa: S608
 
 
 def tally_run(connection: duckdb.DuckDBPyConnection, run_id: int) -> None:

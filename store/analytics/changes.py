@@ -1,0 +1,100 @@
+"""What changed in the store since the last published state, asked of Postgres in a few rows.
+
+Every row carries the number of the transaction that wrote it (`xmin`). A transaction that the last refresh could not
+see was still open then or began later, so its number is not below the oldest one open at that refresh, the *mark*. The
+rows from the mark on hence hold everything that is new, however late it was committed, and little else; what is new of
+them is found by comparing them with what is mirrored. Sums over all done batches prove that nothing else differs; where
+they do not agree, or the store was restored or moved, everything is compared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from store.analytics.catalogue_file import MirrorState
+from store.analytics.contract import DIMENSIONS, LIVE
+from store.analytics.literals import quoted
+from store.analytics.source import Source
+
+#: Transaction numbers wrap around after 2^31: beyond this many since the mark, everything is compared.
+FARTHEST = 1_000_000_000
+#: Views whose rows also follow from another table than their own.
+_ALSO = {"problems": ("quarantines",)}
+
+
+@dataclass(frozen=True)
+class Since:
+    """How far back the mark of the last state is, in transactions; None where it says nothing about this store."""
+
+    transactions: int | None
+
+
+def since(source: Source, last: MirrorState | None) -> Since:
+    """Whether, and from where on, the last state's mark can be used."""
+    if last is None or last.origin != source.origin or not source.readable_table("batches"):
+        return Since(None)
+    gone = source.mark - last.mark
+    if not 0 <= gone < FARTHEST:
+        return Since(None)
+    (row,) = source.ask(f"SELECT age('{last.mark % 2**32}'::xid)::bigint AS gone")
+    found = row[0]
+    return Since(found if isinstance(found, int) and 0 <= found < 2 * FARTHEST else None)
+
+
+def changed_batches(since_mark: Since, columns: list[str]) -> str:
+    """The batches written since the mark, as the text of a DuckDB query."""
+    names = ", ".join(columns)
+    asked = (
+        f"SELECT {names} FROM analytics.batches WHERE batch_id IN "  # noqa: S608 - the contract's own names
+        f"(SELECT batch_id FROM store.batches WHERE {_written(since_mark)})"
+    )
+    return f"SELECT {names} FROM postgres_query('pg', {quoted(asked)})"  # noqa: S608
+
+
+def _written(since_mark: Since) -> str:
+    return f"age(xmin) BETWEEN 0 AND {since_mark.transactions}"
+
+
+def done_sums(source: Source) -> tuple[int, int, int]:
+    """Number of done batches, and the sums of their rows and keys."""
+    (row,) = source.ask(
+        "SELECT count(*) AS n, coalesce(sum(row_count), 0)::bigint AS r, coalesce(sum(batch_id), 0)::bigint AS b "
+        "FROM analytics.batches WHERE state = 'done'"
+    )
+    n, rows, keys = row
+    assert isinstance(n, int)
+    assert isinstance(rows, int)
+    assert isinstance(keys, int)
+    return n, rows, keys
+
+
+def changed_dimensions(source: Source, since_mark: Since) -> list[str]:
+    """The dimensions, but batches and live ones, whose rows are not those of the attached catalogue `old`."""
+    names = [name for name in DIMENSIONS if name not in (*LIVE, "batches")]
+    if since_mark.transactions is None:
+        return [name for name in names if _differs(source, name)]
+    tables = sorted({table for name in names for table in (name, *_ALSO.get(name, ()))})
+    asked = " UNION ALL ".join(
+        f"SELECT '{table}' AS name, count(*) AS n, count(*) FILTER (WHERE {_written(since_mark)}) AS new "  # noqa: S608
+        f"FROM store.{table}"
+        for table in tables
+    )
+    counts = {str(name): (n, new) for name, n, new in source.ask(asked)}
+    kept = " UNION ALL ".join(f"SELECT '{name}' AS name, count(*) AS n FROM old.analytics.{name}" for name in names)  # noqa: S608
+    mirrored = dict(source.connection.execute(kept).fetchall())
+    return [
+        name
+        for name in names
+        if counts[name][0] != mirrored[name] or any(counts[table][1] for table in (name, *_ALSO.get(name, ())))
+    ]
+
+
+def _differs(source: Source, name: str) -> bool:
+    differing = source.connection.execute(
+        f"""
+        WITH present AS MATERIALIZED (FROM pg.analytics.{name}), past AS MATERIALIZED (FROM old.analytics.{name})
+        SELECT EXISTS (FROM present EXCEPT ALL FROM past) OR EXISTS (FROM past EXCEPT ALL FROM present)
+        """  # noqa: S608
+    ).fetchone()
+    assert differing is not None
+    return bool(differing[0])
