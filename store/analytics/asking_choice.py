@@ -161,6 +161,29 @@ def verifier_agreement(
     )
 
 
+def score_thresholds(
+    snapshot: Snapshot,
+    run: str,
+    verifier: str,
+    *,
+    reference: str | None = None,
+) -> Result:
+    """Where should the threshold of a scoring verifier lie: how precise is what it accepts, how much does it miss?
+
+    One row per threshold, at most 200 of them evenly spread over the samples.
+    """
+    return snapshot.query("score_thresholds", run=run, verifier=verifier, reference=reference)
+
+
+def judged_by_hour(
+    snapshot: Snapshot,
+    *,
+    run: Names | None = None,
+) -> Result:
+    """How many samples were judged in each hour? One row per hour in which anything was judged."""
+    return snapshot.query("judged_by_hour", run=run)
+
+
 def flaky_problems(
     snapshot: Snapshot,
     run: str,

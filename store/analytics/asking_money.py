@@ -27,6 +27,15 @@ def cost(
     return snapshot.query("cost", run=run, verifier=verifier, k=k, price_day=price_day, quarantined=quarantined)
 
 
+def token_use(
+    snapshot: Snapshot,
+    *,
+    run: Names | None = None,
+) -> Result:
+    """How many tokens does one sample take on average? One row per run."""
+    return snapshot.query("token_use", run=run)
+
+
 def cost_to_target(
     snapshot: Snapshot,
     run: Names,

@@ -30,6 +30,24 @@ def run_verifiers(
     return snapshot.query("run_verifiers", run=run)
 
 
+def run_progress(
+    snapshot: Snapshot,
+    *,
+    run: Names | None = None,
+) -> Result:
+    """How fast are samples being judged, and has any run come to a standstill? One row per run."""
+    return snapshot.query("run_progress", run=run)
+
+
+def run_settings(
+    snapshot: Snapshot,
+    *,
+    run: Names | None = None,
+) -> Result:
+    """With what model, prompt, sampling parameters, verifier and price was a run made? One row per run."""
+    return snapshot.query("run_settings", run=run)
+
+
 def coverage(
     snapshot: Snapshot,
     run: Names,

@@ -38,12 +38,16 @@ lambda w, x: [w[1] * x[1], w[2] + w[1] * x[1] * x[2], w[3] + w[1] * x[1]], [1.0:
 """
 _UP = f"""
 list_reduce(list_transform(range({_MODE}, least(c, k)), lambda j: [
-    (c - j)::DOUBLE * (k - j) / ((j + 1)::DOUBLE * (n - c - k + j + 1)), (j + 1 >= {_LEAST_CORRECT})::DOUBLE, 0.0::DOUBLE
+    (c - j)::DOUBLE * (k - j) / ((j + 1)::DOUBLE * (n - c - k + j + 1)),
+    (j + 1 >= {_LEAST_CORRECT})::DOUBLE,
+    0.0::DOUBLE
 ]), {_STEP})
 """
 _DOWN = f"""
 list_reduce(list_transform(range({_MODE}, greatest(0, k - (n - c)), -1), lambda j: [
-    j::DOUBLE * (n - c - k + j) / ((c - j + 1)::DOUBLE * (k - j + 1)), (j - 1 >= {_LEAST_CORRECT})::DOUBLE, 0.0::DOUBLE
+    j::DOUBLE * (n - c - k + j) / ((c - j + 1)::DOUBLE * (k - j + 1)),
+    (j - 1 >= {_LEAST_CORRECT})::DOUBLE,
+    0.0::DOUBLE
 ]), {_STEP})
 """
 
