@@ -56,7 +56,10 @@ def run() -> None:
 @click.option("--prompt-template", default="{prompt}", help="{prompt} stands for the problem's prompt.")
 @click.option("--priority", type=int, default=0, show_default=True, help="Higher goes first.")
 @click.option(
-    "--verifier", "verifiers", multiple=True, help="Judges every sample; the first is the reference. Repeatable."
+    "--verifier",
+    "verifiers",
+    multiple=True,
+    help="Judges every sample: NAME or NAME:OPTION=VALUE,...; the first is the reference. Repeatable.",
 )
 @click.option("--repeat", type=click.IntRange(1, 1000), help="Judge each sample so often; the majority counts.")
 def create(
@@ -272,7 +275,7 @@ for _command in COMMANDS:
 
 @click.command()
 @click.option("--run", "name", required=True, help="Run whose stored samples are judged.")
-@click.option("--verifier", help="Which verifier; default: the usual one of the benchmark's format.")
+@click.option("--verifier", help="NAME or NAME:OPTION=VALUE,...; default: the usual one of the benchmark's format.")
 @click.option("--jobs", type=click.IntRange(1, 512), default=default_jobs, help="Processes; default: one a core.")
 @click.option("--enqueue", "to_workers", is_flag=True, help="Leave the work to verifying workers.")
 @click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="Passed to the verifier. Repeatable.")

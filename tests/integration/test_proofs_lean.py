@@ -10,6 +10,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,13 @@ def test_what_is_asked_and_how_answers_are_read(
 ) -> None:
     [judged] = _verifier(installation).judge(_problem(), [text])
     assert (judged.outcome, judged.reason) == (outcome, reason), judged.detail
+
+
+@pytest.mark.parametrize("text", ["  simp", "by simp", f"{OPENING} by simp"])
+def test_a_prompt_that_ends_in_by_is_continued(installation: Path, text: str) -> None:
+    problem = replace(_problem(), prompt=f"{OPENING} by\n")
+    [judged] = _verifier(installation).judge(problem, [text])
+    assert judged.outcome is Outcome.CORRECT, judged.detail
 
 
 def test_the_header_is_said_once(installation: Path) -> None:

@@ -183,6 +183,7 @@ def test_what_is_no_patch_or_does_not_apply(repository: dict[str, Any], monkeypa
     [
         ({"base_commit": "0" * 40}, "git"),
         ({"repo_path": "/no/such/clone"}, "git clone"),
+        ({"repo_path": "django/django"}, "repositories=FOLDER"),
         ({"FAIL_TO_PASS": []}, "FAIL_TO_PASS"),
         ({"FAIL_TO_PASS": ["tests/test_sums.py::test_twice"]}, "before any patch 1 tests do not do"),
         ({"PASS_TO_PASS": ["tests/test_sums.py::test_missing"]}, "before any patch 1 tests do not do"),
@@ -191,6 +192,14 @@ def test_what_is_no_patch_or_does_not_apply(repository: dict[str, Any], monkeypa
 def test_a_broken_issue_is_not_the_samples_fault(repository: dict[str, Any], changes: dict, said: str) -> None:
     with pytest.raises(VerifierBroken, match=said):
         RepositoryIssue().judge(_problem(repository, **changes), ["x"])
+
+
+def test_clones_lie_in_a_folder(repository: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "shop__shop").symlink_to(repository["root"])
+    verifier = RepositoryIssue(repositories=str(tmp_path))
+    good = _diff(repository["root"], {"src/shop/sums.py": GOOD})
+    [judged] = verifier.judge(_problem(repository, repo_path=None, repo="shop/shop"), [good])
+    assert judged.outcome is Outcome.CORRECT, judged.detail
 
 
 def test_an_interpreter_without_pytest_is_named(repository: dict[str, Any]) -> None:

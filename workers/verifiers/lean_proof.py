@@ -84,7 +84,8 @@ class LeanProof:
     def judge(self, problem: Problem, completions: Sequence[str]) -> list[Judgement]:
         """One judgement a completion, in order; identical texts are checked once. Raises VerifierBroken."""
         name, statement, header = _parts(problem)
-        opening = f"theorem {name} : {statement} :="
+        by = " by" if problem.prompt.rstrip().endswith(":= by") else ""
+        opening = f"theorem {name} : {statement} :={by}"
         texts = [proof_text(one, name, opening, "") for one in completions]
         judged = {text: self._judge_one(name, statement, header, text) for text in dict.fromkeys(texts)}
         return [judged[text] for text in texts]

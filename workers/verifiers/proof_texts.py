@@ -28,5 +28,7 @@ def proof_text(completion: str, name: str, statement: str, end: str) -> str | No
     text = text.replace("\x00", "")
     if states.search(text):
         return text
+    if statement.endswith(" by"):  # the prompt ended there; a completion that says it again is not meant twice
+        text = re.sub(r"^\s*by\b", "", text)
     finished = not end or re.search(r"\b(?:Qed|Defined|Admitted|Abort|Save)\b", text)
     return f"{statement}\n{text}" + ("" if finished else f"\n{end}")

@@ -51,8 +51,9 @@ class RepositoryIssue:
 
     The problem's metadata is SWE-bench's (`repo_path` or `repo`, `base_commit`, `test_patch`, `FAIL_TO_PASS`,
     `PASS_TO_PASS`; besides `python_path`, and `conftest` where the tests need the repository's own). `python` is an
-    interpreter with pytest and what the repository needs (default: the worker's own). Before any patch is judged the
-    tests run without one: where those that should fail pass, the issue is broken, not the sample.
+    interpreter with pytest and what the repository needs (default: the worker's own), `repositories` a folder of
+    clones, for problems that name theirs as OWNER/NAME. Before any patch is judged the tests run without one: where
+    those that should fail pass, the issue is broken, not the sample.
     """
 
     name = "repository"
@@ -62,13 +63,14 @@ class RepositoryIssue:
     def __init__(
         self,
         python: str | None = None,
+        repositories: str | None = None,
         cpu_seconds: float = 900.0,
         wall_seconds: float = 1800.0,
         memory_bytes: int = 4 << 30,
         scratch_bytes: int = 1 << 30,
         check_before: bool = True,
     ) -> None:
-        self._python = python or sys.executable
+        self._python, self._repositories = python or sys.executable, repositories
         self._limits = BoxLimits(cpu_seconds, wall_seconds, memory_bytes, scratch_bytes)
         self._check_before = check_before
         self._readable: dict[str, str] | None = None
@@ -76,7 +78,7 @@ class RepositoryIssue:
 
     def judge(self, problem: Problem, completions: Sequence[str]) -> list[Judgement]:
         """One judgement a completion, in order; identical patches are judged once. Raises VerifierBroken."""
-        issue, source = self._prepared(issue_of(problem))
+        issue, source = self._prepared(issue_of(problem, self._repositories))
         patches = [patch_of(completion) for completion in completions]
         judged = {patch: self._judge_one(issue, source, patch) for patch in dict.fromkeys(patches)}
         return [judged[patch] for patch in patches]

@@ -18,6 +18,7 @@ from workers.verifiers.protocol import Problem
 from workers.verifiers.repository_inside import RUNNER_FILES
 
 _COMMIT = re.compile(r"[0-9a-fA-F]{7,64}|[A-Za-z0-9][\w./-]*")
+_GITHUB = re.compile(r"[\w.-]+/[\w.-]+")
 _DIFF_FILE = re.compile(r"^\+\+\+ b/([^\t\n]+)", re.MULTILINE)
 _FENCE = re.compile(r"```(?:diff|patch)[ \t]*\r?\n(.*?)(?:^```|\Z)", re.DOTALL | re.MULTILINE)
 _TAGGED = re.compile(r"<patch>\s*\n(.*?)</patch>", re.DOTALL)
@@ -51,10 +52,15 @@ class Source:
     guarded: bytes = field(repr=False)
 
 
-def issue_of(problem: Problem) -> Issue:
-    """The issue of a problem in SWE-bench's words. Raises VerifierBroken, naming what is missing."""
+def issue_of(problem: Problem, repositories: str | None = None) -> Issue:
+    """The issue of a problem in SWE-bench's words; `repositories` is a folder of clones, OWNER/NAME or OWNER__NAME.
+
+    Raises VerifierBroken, naming what is missing.
+    """
     metadata = problem.metadata
     repository, commit = metadata.get("repo_path") or metadata.get("repo"), metadata.get("base_commit")
+    if isinstance(repository, str) and _GITHUB.fullmatch(repository) and not Path(repository).is_dir():
+        repository = _clone_in(repositories, repository, problem.key)
     fail, keep = _names(metadata.get("FAIL_TO_PASS")), _names(metadata.get("PASS_TO_PASS") or [])
     if not isinstance(repository, str) or not isinstance(commit, str) or not _COMMIT.fullmatch(commit) or not fail:
         raise VerifierBroken(
@@ -70,6 +76,17 @@ def issue_of(problem: Problem) -> Issue:
         pass_to_pass=keep,
         path=tuple(metadata.get("python_path") or (".", "src")),
         conftest=bool(metadata.get("conftest")),
+    )
+
+
+def _clone_in(folder: str | None, name: str, key: str) -> str:
+    places = [Path(folder, name), Path(folder, name.replace("/", "__"))] if folder else []
+    for place in places:
+        if place.is_dir():
+            return str(place)
+    raise VerifierBroken(
+        f"problem {key}: no clone of {name} here; clone it to FOLDER/{name.replace('/', '__')} and name the folder "
+        "with the option repositories=FOLDER"
     )
 
 

@@ -65,8 +65,9 @@ class RewardModel:
 
     def judge(self, problem: Problem, completions: Sequence[str]) -> list[Judgement]:
         """One judgement a completion, in order, all scored in one call. Raises VerifierBroken."""
-        started = time.perf_counter()
         try:
+            self._opened()
+            started = time.perf_counter()  # loading the model is nobody's judgement
             texts = [self._text(problem, completion) for completion in completions]
             reference = reference_text(self._opened().tokenizer, problem) if self._kind == "similarity" else []
             asked = [text for text in texts if len(text.tokens) <= self._opened().max_model_len and text.tokens]
