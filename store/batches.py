@@ -139,8 +139,14 @@ def claim_all(connection: sa.Connection, batch_ids: Sequence[int], worker: str, 
 def extend_leases(connection: sa.Connection, batch_ids: Sequence[int], worker: str, lease_seconds: float) -> None:
     """Say that the worker still holds these batches."""
     query = """
-        UPDATE store.batches SET lease_until = now() + make_interval(secs => %(lease)s)
-        WHERE batch_id = ANY(%(ids)s) AND state = 'leased' AND leased_by = %(worker)s
+        WITH held AS (
+            SELECT batch_id FROM store.batches
+            WHERE batch_id = ANY(%(ids)s) AND state = 'leased' AND leased_by = %(worker)s
+            FOR UPDATE SKIP LOCKED  -- one that is being finished right now needs no longer lease
+        )
+        UPDATE store.batches AS b SET lease_until = now() + make_interval(secs => %(lease)s)
+        FROM held AS h
+        WHERE b.batch_id = h.batch_id
     """
     _execute(connection, query, {"ids": list(batch_ids), "worker": worker, "lease": lease_seconds})
 
@@ -174,9 +180,13 @@ def hand_back(connection: sa.Connection, batch: Batch, error: str, final: bool =
 def hand_back_all(connection: sa.Connection, worker: str) -> int:
     """Give back everything a worker holds that has to go; none of it counts as a try. Returns how many."""
     query = """
-        UPDATE store.batches SET state = 'ready', tries = greatest(tries - 1, 0), error = NULL, leased_by = NULL,
-               lease_until = NULL, enqueued_at = NULL
-        WHERE state = 'leased' AND leased_by = %s
+        WITH held AS (
+            SELECT batch_id FROM store.batches WHERE state = 'leased' AND leased_by = %s ORDER BY batch_id FOR UPDATE
+        )
+        UPDATE store.batches AS b SET state = 'ready', tries = greatest(b.tries - 1, 0), error = NULL,
+               leased_by = NULL, lease_until = NULL, enqueued_at = NULL
+        FROM held AS h
+        WHERE b.batch_id = h.batch_id
     """
     return int(_execute(connection, query, [worker]).rowcount)
 
@@ -189,10 +199,14 @@ def _storable(error: str) -> str:
 def mark_done(connection: sa.Connection, rows_by_batch: dict[int, int]) -> None:
     """Close batches whose rows are written in this very transaction."""
     query = """
+        WITH locked AS (
+            SELECT batch_id FROM store.batches WHERE batch_id = ANY(%(ids)s) ORDER BY batch_id FOR UPDATE
+        )
         UPDATE store.batches AS b
         SET state = 'done', row_count = coalesce(b.row_count, 0) + d.rows, error = NULL, leased_by = NULL,
             lease_until = NULL, done_at = coalesce(b.done_at, clock_timestamp())
         FROM unnest(%(ids)s::bigint[], %(rows)s::integer[]) AS d (batch_id, rows)
+        JOIN locked AS l ON l.batch_id = d.batch_id
         WHERE b.batch_id = d.batch_id
     """
     _execute(connection, query, {"ids": list(rows_by_batch), "rows": list(rows_by_batch.values())})

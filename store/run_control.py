@@ -39,7 +39,11 @@ def resume(connection: sa.Connection, run: Run) -> list[int]:
     """Go on with a paused or cancelled run; the batches that wait, whose messages must be sent again."""
     _set_state(connection, run, "open")
     query = b"""
-        UPDATE store.batches SET enqueued_at = NULL WHERE run_id = %s AND state = 'ready' RETURNING batch_id
+        WITH waiting AS (
+            SELECT batch_id FROM store.batches WHERE run_id = %s AND state = 'ready' ORDER BY batch_id FOR UPDATE
+        )
+        UPDATE store.batches AS b SET enqueued_at = NULL FROM waiting AS w WHERE b.batch_id = w.batch_id
+        RETURNING b.batch_id
     """
     return sorted(row[0] for row in driver(connection).execute(query, [run.run_id]))
 
@@ -47,7 +51,12 @@ def resume(connection: sa.Connection, run: Run) -> list[int]:
 def cancel(connection: sa.Connection, run: Run) -> int:
     """End a run: what waits is dropped, what is held is finished, what is stored stays. Returns how many waited."""
     _set_state(connection, run, "cancelled")
-    query = b"UPDATE store.batches SET state = 'cancelled' WHERE run_id = %s AND state = 'ready'"
+    query = b"""
+        WITH waiting AS (
+            SELECT batch_id FROM store.batches WHERE run_id = %s AND state = 'ready' ORDER BY batch_id FOR UPDATE
+        )
+        UPDATE store.batches AS b SET state = 'cancelled' FROM waiting AS w WHERE b.batch_id = w.batch_id
+    """
     return driver(connection).execute(query, [run.run_id]).rowcount
 
 

@@ -63,9 +63,16 @@ def mark_sent(connection: sa.Connection, sent: Sequence[Message]) -> None:
     """Remember that these messages were sent, and which batches each has."""
     pairs = [(batch_id, message.batch_ids[0]) for message in sent for batch_id in message.batch_ids]
     query = b"""
-        UPDATE store.batches AS b SET enqueued_at = now(), sent_with = s.sent_with
-        FROM unnest(%s::bigint[], %s::bigint[]) AS s (batch_id, sent_with)
-        WHERE b.batch_id = s.batch_id
+        WITH idle AS (
+            SELECT b.batch_id, s.sent_with
+            FROM unnest(%s::bigint[], %s::bigint[]) AS s (batch_id, sent_with)
+            JOIN store.batches AS b ON b.batch_id = s.batch_id
+            -- One that is being taken right now needs the mark no more.
+            FOR UPDATE OF b SKIP LOCKED
+        )
+        UPDATE store.batches AS b SET enqueued_at = now(), sent_with = i.sent_with
+        FROM idle AS i
+        WHERE b.batch_id = i.batch_id
     """
     driver(connection).execute(query, [[one for one, _ in pairs], [head for _, head in pairs]])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -167,3 +169,28 @@ def test_what_was_set_aside_is_listed_and_tried_again(workshop: Any, run: Run) -
 def test_a_priority_that_cannot_be_is_refused(run: Run) -> None:
     with pytest.raises(run_control.BadPriority, match="give -1000 to 1000"), transaction() as connection:
         run_control.set_priority(connection, run.run_id, 40_000)
+
+
+def test_taking_sending_and_finishing_many_at_once_never_wait_for_each_other(workshop: Any, run: Run) -> None:
+    """Whoever locks several batches takes them in one order, or passes over what another holds."""
+    ids = _sent(workshop, run, 60)
+
+    def take(shuffled: list[int]) -> int:
+        taken = 0
+        for start in range(0, len(shuffled), 6):
+            with transaction() as connection:
+                found = claim_by_tickets(connection, shuffled[start : start + 6], "w", 60)
+                mark_done(connection, {batch.batch_id: 1 for batch in reversed(found)})
+                taken += len(found)
+        return taken
+
+    def send(shuffled: list[int]) -> int:
+        for _ in range(10):
+            with transaction() as connection:
+                mark_sent(connection, messages(connection, shuffled))
+        return 0
+
+    orders = [random.Random(seed).sample(ids, len(ids)) for seed in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        works = [pool.submit(take if n % 2 else send, order) for n, order in enumerate(orders)]
+        assert sum(work.result(120) for work in works) == len(ids)

@@ -65,7 +65,7 @@ def batch_id(workshop: Any, run: Run, problem: int) -> int:
 class TestClaim:
     def test_says_what_to_do(self, workshop: Any, run: Run, problem: int, batch_id: int) -> None:
         batch = _claim(batch_id)
-        assert batch == Batch(batch_id, run.run_id, problem, None, 0, 8, 16, 1)
+        assert batch == Batch(batch_id, run.run_id, problem, None, 0, 8, 16, 1, "small")
         assert list(batch.indexes) == list(range(8, 16))
         assert _state(workshop, batch_id) == ("leased", 1, "a", None)
 
