@@ -105,7 +105,7 @@ def _freshness(reading: Reading) -> None:
         if newer:
             st.badge("A newer snapshot is published", icon=":material/update:", color="orange")
         elif age > _OLD_SECONDS:
-            st.badge("Older than 15 min", icon=":material/schedule:", color="gray")
+            st.badge("Older than 15 min", icon=":material/schedule:", color="orange")
         st.caption(text, width="content")
         if newer and st.button("Show the newer one", type="tertiary", key="show newer"):
             snapshots.read_newest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,7 @@ WIDTH = 960
 FORMATS = ("svg", "png", "pdf")
 #: Liberation Sans comes with the renderer, so that a PNG or PDF has text on a machine without any font.
 _FONT = "Source Sans, Liberation Sans, Arial, sans-serif"
+_ID, _USED = re.compile(r'\bid="([^"]+)"'), re.compile(r"url\(#([^)]+)\)")
 _CONFIG = Path(__file__).with_name(".streamlit") / "config.toml"
 
 
@@ -95,9 +97,16 @@ def rendered(
     whole = json.dumps(standing(spec, width, title))
     options: dict[str, Any] = {"vl_version": "6.1", "config": vega_config(mode), "allowed_base_urls": []}
     if kind == "svg":
-        return str(vl_convert.vegalite_to_svg(whole, **options)).encode()
+        return _steady(str(vl_convert.vegalite_to_svg(whole, **options))).encode()
     if kind == "png":
         return bytes(vl_convert.vegalite_to_png(whole, scale=2, **options))
     if kind == "pdf":
         return bytes(vl_convert.vegalite_to_pdf(whole, **options))
     raise UnknownFormat(f"A figure is written as {', '.join(FORMATS)}, not {kind}: name the file accordingly.")
+
+
+def _steady(svg: str) -> str:
+    """The picture with its ids numbered anew: the renderer counts them on from one picture to the next."""
+    known = {name: f"part{place}" for place, name in enumerate(dict.fromkeys(_ID.findall(svg)))}
+    renamed = _ID.sub(lambda found: f'id="{known[found.group(1)]}"', svg)
+    return _USED.sub(lambda found: f"url(#{known.get(found.group(1), found.group(1))})", renamed)

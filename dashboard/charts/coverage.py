@@ -59,9 +59,9 @@ def coverage_spec(
         layers += axes.hover_layers(shown, hover_rows(ranked), hover_titles(ranked), x, y)
     else:
         layers.append(axes.point_hover_layer(_point_rows(ranked, shown, quantity), _POINT_TITLES, x, y))
-    if zoom:
-        for layer in layers:
-            layer["mark"] = layer["mark"] | ({} if layer["mark"]["type"] == "text" else {"clip": True})
+    for layer in layers:  # a fan may leave the range that the curves and their bands need
+        if layer["mark"]["type"] in ("area", "line"):
+            layer["mark"] = layer["mark"] | {"clip": True}
     return axes.frame(layers, coverage_finding(ranked), height)
 
 

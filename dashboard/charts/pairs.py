@@ -82,7 +82,7 @@ def matrix_spec(cells: Sequence[Mapping[str, Any]], runs: Sequence[str], k: int)
     fill = {
         "field": "difference",
         "type": "quantitative",
-        "scale": {"domain": [-reach, 0, reach], "scheme": "blueorange", "reverse": True},
+        "scale": {"domain": [-reach, 0, reach], "range": ["#F0A868", "#F3F5F7", "#86B6EE"]},
         "legend": None,
     }
     tooltip = [{"field": field, "type": "nominal"} for field in ("row", "column", "text")]
@@ -93,7 +93,7 @@ def matrix_spec(cells: Sequence[Mapping[str, Any]], runs: Sequence[str], k: int)
         "encoding": {"x": x, "y": y},
         "layer": [
             {
-                "mark": {"type": "rect", "opacity": 0.85, "cornerRadius": 3},
+                "mark": {"type": "rect", "cornerRadius": 3},
                 "encoding": {"color": fill, "tooltip": tooltip},
             },
             {

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboard.charts.palette import GREY, color
+from dashboard.charts.quantities import log_ticks
 from dashboard.wording import percent
 
 _X_TITLE = "Share of a problem's samples that are correct (log bins)"
@@ -105,3 +106,46 @@ def pass_rate_finding(bins: Sequence[PassRateBin], samples: int) -> str:
     if not total:
         return "No problem has been judged."
     return f"{never:,} of {total:,} problems ({percent(never / total)}) were never solved in up to {samples:,} samples."
+
+
+def sorted_rates_spec(records: Sequence[Mapping[str, Any]], slot: int, height: int = 260) -> dict[str, Any]:
+    """Vega-Lite spec of the pass rate of each problem, from easy to hard, log axis; never solved ones are crosses."""
+    judged = sorted((row for row in records if row["n"]), key=lambda row: row["c"] / row["n"], reverse=True)
+    least = min((row["c"] / row["n"] for row in judged if row["c"]), default=0.1) / 2
+    rows = [
+        {"place": place, "rate": row["c"] / row["n"], "floor": least, "slot": slot, "problem": row["problem"]}
+        for place, row in enumerate(judged, 1)
+    ]
+    x = {
+        "field": "place",
+        "type": "quantitative",
+        "scale": {"domain": [0, max(1, len(rows) + 1)], "nice": False},
+        "axis": {"title": "Problems, from easy to hard", "tickMinStep": 1, "grid": False},
+    }
+    scale = {"type": "log", "domain": [least, 1], "nice": False}
+    y = {
+        "field": "rate",
+        "type": "quantitative",
+        "scale": scale,
+        "axis": {"title": "Pass rate (log)", "format": "~p", "values": log_ticks(least, 1)},
+    }
+    solved = [row for row in rows if row["rate"] > 0]
+    never = [row | {"slot": GREY} for row in rows if not row["rate"]]
+    tooltip = [{"field": "problem", "type": "nominal"}, {"field": "rate", "type": "quantitative", "format": ".2%"}]
+    cross = {"type": "point", "shape": "cross", "size": 30, "filled": True, "aria": False}
+    return {
+        "description": f"{len(solved):,} of {len(rows):,} problems were solved at least once.",
+        "height": height,
+        "layer": [
+            {
+                "data": {"values": solved},
+                "mark": {"type": "rule", "strokeWidth": 2},
+                "encoding": {"x": x, "y": y, "y2": {"field": "floor"}, "color": color(), "tooltip": tooltip},
+            },
+            {
+                "data": {"values": never},
+                "mark": cross,
+                "encoding": {"x": x, "y": y | {"field": "floor"}, "color": color(), "tooltip": tooltip},
+            },
+        ],
+    }

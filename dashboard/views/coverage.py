@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from dashboard import figure_block, hardness, scope
+from dashboard import figure_block, hardness, paper_figures, scope
 from dashboard.answers import takes
 from dashboard.charts.measures import MEASURES, MINUS_LOG, SOLVED
 from dashboard.charts.palette import DASHES
@@ -50,7 +50,11 @@ def page(reading: Reading, controls: Controls) -> None:
     if not drawn:
         return
     lattice = sorted({point.k for one in drawn for point in one.curve.points})
-    marker = controls.step("k", lattice, min(100, lattice[-1]), label="Samples per problem, k", help=_K_HELP)
+    left, right = st.columns([6, 1], vertical_alignment="bottom")
+    with left:
+        marker = controls.step("k", lattice, min(100, lattice[-1]), label="Samples per problem, k", help=_K_HELP)
+    with right:
+        paper_figures.menu(reading, rows, chosen, marker)
     _cards(drawn, marker)
     undecided_chip(sum(one.rows[0]["undecided"] or 0 for one in drawn))
     if small:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -30,9 +31,10 @@ BIG, SMALL, UNPRICED = (run.name for run in RUNS)
 def mirror(server: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The mirror of the seeded store."""
     folder = tmp_path_factory.mktemp("dashboard")
-    url = embedded.start(server).replace(f"/{embedded.DATABASE}?", "/dashboard_pages?")
+    database = f"dashboard_{uuid.uuid4().hex[:12]}"  # several modules take this fixture
+    url = embedded.start(server).replace(f"/{embedded.DATABASE}?", f"/{database}?")
     with psycopg.connect(embedded.start(server), autocommit=True) as admin:
-        admin.execute("CREATE DATABASE dashboard_pages TEMPLATE template_passatk")
+        admin.execute(f"CREATE DATABASE {database} TEMPLATE template_passatk")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PASSATK_DATABASE_URL", url)
         patch.setenv("PASSATK_HOME", str(folder))
@@ -101,7 +103,7 @@ def test_the_first_page_lists_every_run(seeded: Path) -> None:
     assert not test.exception
     table = test.dataframe[0].value
     assert set(table["run"]) == {BIG, SMALL, UNPRICED, "unjudged"}
-    assert table.set_index("run").loc["unjudged", "state"] == "not judged"
+    assert table.set_index("run").loc["unjudged", "status"] == "not judged"
     assert table.set_index("run").loc[UNPRICED, "spent"] == "no price"
     assert not re.search(r"\$0(\.0*)?(\s|$)", shown(test))
 
