@@ -16,7 +16,7 @@ from store.errors import PassatkError
 def menu(reading: Reading, rows: list[Row], chosen: Scope, marker: int) -> None:
     """The button with the names of the figures; the one chosen opens beside the page."""
     name = st.menu_button(
-        "Paper figures",
+        "Figures",
         options=list(TITLES),
         format_func=TITLES.__getitem__,
         icon=":material/auto_graph:",

@@ -82,7 +82,7 @@ def matrix_spec(cells: Sequence[Mapping[str, Any]], runs: Sequence[str], k: int)
     fill = {
         "field": "difference",
         "type": "quantitative",
-        "scale": {"domain": [-reach, 0, reach], "range": ["#F0A868", "#F3F5F7", "#86B6EE"]},
+        "scale": {"domain": [-reach, 0, reach], "range": ["#F0A868", "#F3F5F7", "#86B6EE"], "interpolate": "rgb"},
         "legend": None,
     }
     tooltip = [{"field": field, "type": "nominal"} for field in ("row", "column", "text")]

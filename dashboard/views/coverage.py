@@ -50,7 +50,7 @@ def page(reading: Reading, controls: Controls) -> None:
     if not drawn:
         return
     lattice = sorted({point.k for one in drawn for point in one.curve.points})
-    left, right = st.columns([6, 1], vertical_alignment="bottom")
+    left, right = st.columns([5, 1], vertical_alignment="bottom")
     with left:
         marker = controls.step("k", lattice, min(100, lattice[-1]), label="Samples per problem, k", help=_K_HELP)
     with right:
