@@ -68,7 +68,7 @@ def _tiles(reading: Reading, rows: list[Row], far: dict[str, Progress]) -> None:
         st.metric(
             "Samples judged in 24 h",
             short_count(sum(hours)),
-            f"{short_count(sum(row['judged'] or 0 for row in rows))} in all",
+            f"{short_count(sum((row['judged'] or 0) + (row['undecided'] or 0) for row in rows))} in all",
             delta_color="off",
             delta_arrow="off",
             border=True,
@@ -77,14 +77,14 @@ def _tiles(reading: Reading, rows: list[Row], far: dict[str, Progress]) -> None:
             chart_type="bar",
         )
         st.metric(
-            "Problems solved by any run",
+            "Problems solved",
             f"{solved:,} of {problems:,}",
-            "at least one correct sample",
+            "by the best run of each benchmark",
             delta_color="off",
             delta_arrow="off",
             border=True,
             height="stretch",
-            help="At most: counted by the run of each benchmark that solved most.",
+            help="By any of its samples: of each benchmark, the run that solved most counts.",
         )
         st.metric(
             "Spent on sampling",
