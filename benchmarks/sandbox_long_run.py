@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+from workers.sandbox.launch import sandbox_uid
 from workers.sandbox.limits import InputPlan, Limits, TestPlan
 from workers.sandbox.sandbox import Sandbox
 from workers.sandbox.tiers import open_sandbox
@@ -86,8 +87,14 @@ def held(sandbox: Sandbox) -> dict[str, int]:
         "descriptors": len(os.listdir("/proc/self/fd")),
         "mounts": len(Path("/proc/self/mounts").read_text().splitlines()),
         "processes": len(below),
-        "shared memory": len(os.listdir("/dev/shm")) if os.path.isdir("/dev/shm") else 0,
+        "shared memory": _left_in_shared_memory(),
     }
+
+
+def _left_in_shared_memory() -> int:
+    """Files of the sandbox's user."""
+    owner = sandbox_uid() or os.getuid()
+    return sum(entry.stat().st_uid == owner for entry in os.scandir("/dev/shm")) if os.path.isdir("/dev/shm") else 0
 
 
 def _below(pid: int) -> list[int]:
