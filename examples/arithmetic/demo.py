@@ -114,19 +114,21 @@ def answers(query: str, samples: int, *options: str) -> list[dict[str, Any]]:
 
 
 def table(samples: int) -> str:
-    """Coverage by both verifiers, selection accuracy and cost, a row for each k."""
+    """Coverage by both verifiers, three ways to pick one of k samples, and cost, a row for each k."""
     chain, answer = (answers("coverage", samples, "--verifier", verifier) for verifier in ("chain", "answer"))
-    voted, cost = (answers(query, samples, "--verifier", "chain") for query in ("selection", "cost"))
+    queries = ("selection", "weighted_vote", "best_of_k", "cost")
+    voted, weighted, best, cost = (answers(query, samples, "--verifier", "chain") for query in queries)
     lines = [
-        "    k | coverage (chain), 95 % interval | coverage (answer) | majority vote "
+        "    k | coverage (chain), 95 % interval | coverage (answer) | majority vote | weighted vote | best of k "
         "| US$/1,000 problems | /1,000 solved",
-        "-----:|--------------------------------:|------------------:|--------------:"
+        "-----:|--------------------------------:|------------------:|--------------:|--------------:|----------:"
         "|-------------------:|-------------:",
     ]
-    for row, lucky, vote, price in zip(chain, answer, voted, cost, strict=True):
+    for row, lucky, vote, weight, top, price in zip(chain, answer, voted, weighted, best, cost, strict=True):
         interval = f"{row['coverage']:.1%} ({row['low']:.1%} - {row['high']:.1%})"
         lines.append(
             f"{row['k']:>5} | {interval:>31} | {lucky['coverage']:>17.1%} | {vote['selection_accuracy']:>13.1%} "
+            f"| {weight['selection_accuracy']:>13.1%} | {top['selection_accuracy']:>9.1%} "
             f"| {1000 * price['usd_per_problem']:>18.4f} | {1000 * price['usd_per_solved']:>13.4f}"
         )
     return "\n".join(lines)

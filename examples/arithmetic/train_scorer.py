@@ -2,10 +2,12 @@
 
     python examples/arithmetic/train_scorer.py --out examples/arithmetic/scorer
 
-Completions of the demo's language model are drawn through the engine on problems that are in no benchmark, judged by
-the chain check, and learnt from: the score after each worked line is the probability that every line so far is right,
-the score at the end that the whole solution is. The recipe is that of Cobbe et al. 2021 (arXiv 2110.14168, section 4:
-a verifier grown from the generator). The result is a LlamaForSequenceClassification that vLLM's pooling runner loads.
+Completions of the demo's language model are drawn through the engine on problems that are in no benchmark and judged by
+the chain check. The scorer learns from each problem's worked solution and from different wrong completions of it, so
+that how hard a problem is tells nothing. It is asked at every token whether all is right so far: so it learns where
+solutions go wrong, and its score after a worked line is that of the steps until there. The idea is that of Cobbe et al.
+2021 (arXiv 2110.14168, section 4: a verifier grown from the generator, with a prediction at every token). The result is
+a LlamaForSequenceClassification that vLLM's pooling runner loads.
 """
 
 from __future__ import annotations
@@ -44,11 +46,11 @@ class Drawn:
         """Whether the whole solution is right."""
         return chain_holds(self.completion, self.problem.answer)
 
-    def steps_right(self) -> list[bool]:
-        """For each line that is worked and ended: whether it and all before it are the problem's own equations."""
-        lines = self.completion.split("\n")[:-1]
-        wanted = self.problem.equations
-        return [tuple(lines[: i + 1]) == wanted[: i + 1] for i in range(len(lines))]
+    @property
+    def right_characters(self) -> int:
+        """How many characters of the completion are those of the worked solution."""
+        pairs = zip(self.completion, self.problem.completion, strict=False)
+        return next((i for i, (one, other) in enumerate(pairs) if one != other), len(self.completion))
 
 
 def problems(seed: int) -> Iterator[Problem]:
@@ -91,27 +93,41 @@ def read(path: Path) -> list[Drawn]:
     return [Drawn(Problem(question, tuple(steps), answer), text) for question, steps, answer, text in rows]
 
 
-def make_scorer(model: Path) -> LlamaForSequenceClassification:
-    """The language model's layers under a head of one number that starts at zero."""
-    scorer = LlamaForSequenceClassification.from_pretrained(model, num_labels=1, dtype=torch.float32)
-    torch.nn.init.zeros_(scorer.score.weight)
+def make_scorer(model: Path, start: Path | None) -> LlamaForSequenceClassification:
+    """The language model's layers under a head of one number that starts at zero, or a scorer to go on from."""
+    scorer = LlamaForSequenceClassification.from_pretrained(start or model, num_labels=1, dtype=torch.float32)
+    if start is None:
+        torch.nn.init.zeros_(scorer.score.weight)
     scorer.set_attn_implementation("eager")
     return scorer
 
 
-Example = tuple[list[int], list[tuple[int, float]]]
+def lessons(drawn: list[Drawn], most_wrong: int = 3) -> list[Drawn]:
+    """For each problem its worked solution and at most `most_wrong` different wrong completions."""
+    by_problem: dict[Problem, dict[str, Drawn]] = {}
+    for one in drawn:
+        wrong = by_problem.setdefault(one.problem, {})
+        if not one.right and len(wrong) < most_wrong:
+            wrong[one.completion] = one
+    return [one for p, wrong in by_problem.items() for one in (Drawn(p, p.completion), *wrong.values())]
+
+
+Example = tuple[list[int], list[tuple[int, float, float]]]
+"""Token ids, and (position, what the score should be there, weight) for each token of the completion."""
 
 
 def example(tokenizer: PreTrainedTokenizerFast, one: Drawn) -> Example:
-    """Token ids of question and completion, and what the score should be at which of them."""
+    """A lesson. Tokens behind the first wrong one teach little more, the last one decides."""
     question = tokenizer.backend_tokenizer.encode(one.problem.prompt).ids
-    ids, targets = list(question), []
-    lines = one.completion.split("\n")
-    for right, line in zip(one.steps_right(), lines[:-1], strict=True):
-        ids += tokenizer.backend_tokenizer.encode(line + "\n").ids
-        targets.append((len(ids) - 1, float(right)))
-    ids += tokenizer.backend_tokenizer.encode(lines[-1]).ids
-    return ids, [*targets, (len(ids) - 1, float(one.right))]
+    answer = tokenizer.backend_tokenizer.encode(one.completion)
+    targets, gone = [], 0
+    for i, (_, end) in enumerate(answer.offsets):
+        right = end <= one.right_characters
+        gone += not right
+        last = i == len(answer.ids) - 1
+        target = float(one.right if last else right)
+        targets.append((len(question) + i, target, 5.0 if last else 1.0 if gone <= 2 else 0.25))
+    return [*question, *answer.ids], targets
 
 
 def batches(examples: list[Example], size: int, pad: int, rng: random.Random) -> Iterator[tuple[torch.Tensor, ...]]:
@@ -126,9 +142,8 @@ def batches(examples: list[Example], size: int, pad: int, rng: random.Random) ->
         wanted, counts = torch.zeros(len(rows), longest), torch.zeros(len(rows), longest)
         for row, (tokens, targets) in enumerate(rows):
             ids[row, : len(tokens)] = torch.tensor(tokens)
-            for position, target in targets:
-                wanted[row, position] = target
-                counts[row, position] = 1.0 if position == len(tokens) - 1 else 0.5
+            for position, target, weight in targets:
+                wanted[row, position], counts[row, position] = target, weight
         yield ids, wanted, counts
 
 
@@ -149,7 +164,7 @@ def train(scorer: LlamaForSequenceClassification, examples: list[Example], epoch
     inner = [p for name, p in scorer.named_parameters() if p.ndim == 2 and "layers" in name]
     outer = [p for name, p in scorer.named_parameters() if not (p.ndim == 2 and "layers" in name)]
     steppers = [
-        torch.optim.Muon(inner, lr=1.5e-3, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.Muon(inner, lr=2e-3, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
         torch.optim.AdamW(outer, lr=1e-3, betas=(0.9, 0.98), weight_decay=0.0),
     ]
     full = [stepper.param_groups[0]["lr"] for stepper in steppers]
@@ -165,25 +180,32 @@ def train(scorer: LlamaForSequenceClassification, examples: list[Example], epoch
                 stepper.step()
                 stepper.zero_grad(set_to_none=True)
             total, step = total + loss.item(), step + 1
-            if step % 100 == 0:
+            if step % 50 == 0:
                 print(
-                    f"step {step:5d} of {steps}  loss {total / 100:.4f}  {time.monotonic() - began:5.0f} s", flush=True
+                    f"step {step:5d} of {steps}  loss {total / 50:.4f}  {time.monotonic() - began:5.0f} s", flush=True
                 )
                 total = 0.0
 
 
 @torch.no_grad()
 def report(scorer: LlamaForSequenceClassification, tokenizer: PreTrainedTokenizerFast, drawn: list[Drawn]) -> float:
-    """Print and return the area under the ROC curve of the last score against the chain check, on problems apart."""
-    right, wrong = [], []
+    """Print and return how often a right completion scores above a wrong one of the same problem, on problems apart."""
+    scores: dict[Problem, dict[str, tuple[bool, float]]] = {}
     for one in drawn:
-        ids, _ = example(tokenizer, one)
-        score = scorer.score(scorer.model(input_ids=torch.tensor([ids])).last_hidden_state[0, -1]).item()
-        (right if one.right else wrong).append(score)
-    ordered = torch.tensor(sorted(wrong))
-    below = torch.searchsorted(ordered, torch.tensor(right)).float().mean().item() / max(1, len(wrong))
-    print(f"held-out AUC {below:.3f} over {len(right)} right and {len(wrong)} wrong completions", flush=True)
-    return below
+        if one.completion not in scores.setdefault(one.problem, {}):
+            ids, _ = example(tokenizer, one)
+            score = scorer.score(scorer.model(input_ids=torch.tensor([ids])).last_hidden_state[0, -1]).item()
+            scores[one.problem][one.completion] = one.right, score
+    pairs = [
+        (a > b) + 0.5 * (a == b)
+        for found in scores.values()
+        for right, a in found.values()
+        for other, b in found.values()
+        if right and not other
+    ]
+    share = sum(pairs) / max(1, len(pairs))
+    print(f"held out: the right one of two completions of a problem scores higher in {share:.1%} of {len(pairs)} pairs")
+    return share
 
 
 def save(scorer: LlamaForSequenceClassification, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
@@ -203,6 +225,7 @@ def main() -> None:
     parser.add_argument("--problems", type=int, default=4_000)
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--drawn", type=Path, help="file of completions: read where it exists, written where not")
+    parser.add_argument("--start", type=Path, help="a scorer to go on from, instead of the language model's layers")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     if arguments.drawn and arguments.drawn.exists():
@@ -216,9 +239,11 @@ def main() -> None:
     share = sum(one.right for one in drawn) / len(drawn)
     print(f"{len(drawn):,} completions, {share:.1%} right", flush=True)
     tokenizer = AutoTokenizer.from_pretrained(arguments.model)
-    apart = 100 * SAMPLES
-    scorer = make_scorer(arguments.model)
-    train(scorer, [example(tokenizer, one) for one in drawn[apart:]], arguments.epochs, tokenizer.eos_token_id)
+    apart = 60 * SAMPLES
+    scorer = make_scorer(arguments.model, arguments.start)
+    examples = [example(tokenizer, one) for one in lessons(drawn[apart:])]
+    print(f"{len(examples):,} lessons", flush=True)
+    train(scorer, examples, arguments.epochs, tokenizer.eos_token_id)
     report(scorer, tokenizer, drawn[:apart])
     save(scorer, tokenizer, arguments.out)
 
