@@ -116,8 +116,10 @@ def answers(query: str, samples: int, *options: str) -> list[dict[str, Any]]:
 def table(samples: int) -> str:
     """Coverage by both verifiers, three ways to pick one of k samples, and cost, a row for each k."""
     chain, answer = (answers("coverage", samples, "--verifier", verifier) for verifier in ("chain", "answer"))
-    queries = ("selection", "weighted_vote", "best_of_k", "cost")
-    voted, weighted, best, cost = (answers(query, samples, "--verifier", "chain") for query in queries)
+    voted, cost = (answers(query, samples, "--verifier", "chain") for query in ("selection", "cost"))
+    scorer = next(one["verifier"] for one in reversed(_status()["verifiers"]) if one["verifier"].startswith("reward@"))
+    scored = ["--verifier", "chain", "--scores-from", scorer]
+    weighted, best = (answers(query, samples, *scored) for query in ("weighted_vote", "best_of_k"))
     lines = [
         "    k | coverage (chain), 95 % interval | coverage (answer) | majority vote | weighted vote | best of k "
         "| US$/1,000 problems | /1,000 solved",
