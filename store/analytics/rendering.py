@@ -140,9 +140,10 @@ def write(table: pa.Table, format_name: str, output: Path | None, units: Mapping
 def catalogue_page(entries: Iterable[CatalogueEntry]) -> str:
     """The catalogue of queries as one page in Markdown."""
     lines = ["# Catalogued queries", ""]
-    lines += ["`passatk queries` lists them, `passatk query NAME --run RUN ...` answers one; in Python", ""]
-    lines += ["`store.analytics.open_snapshot().query(NAME, run=RUN, ...)`. This page is printed by", ""]
-    lines += ["`passatk queries --markdown`.", ""]
+    lines += [
+        "`passatk queries` lists them, `passatk query NAME --run RUN ...` answers one; in Python it is a function"
+    ]
+    lines += ["of that name in `store.analytics`. This page is printed by `passatk queries --markdown`.", ""]
     for entry in entries:
         lines += [f"## {entry.name}", "", f"**{entry.title}.** {entry.question}", "", f"*Grain*: {entry.grain}.", ""]
         if entry.parameters:

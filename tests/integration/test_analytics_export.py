@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -166,3 +167,22 @@ def test_another_engine_reads_the_very_segments(mirror: Path) -> None:
     for run_id, k, coverage in zip(theirs["run_id"], theirs["k"], theirs["coverage"], strict=True):
         (mine,) = (row["coverage"] for row in ours if row["run"] == names[run_id] and row["k"] == k)
         assert mine == (None if coverage is None else pytest.approx(coverage, abs=1e-12))
+
+
+def test_the_example_notebook_runs(mirror: Path) -> None:
+    """Every code cell in order, as a kernel would run them; what a cell ends with is its output."""
+    file = Path(__file__).parents[2] / "examples" / "notebook" / "coverage.ipynb"
+    cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+    names: dict[str, Any] = {}
+    shown = []
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            tree = ast.parse("".join(cell["source"]))
+            last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+            exec(compile(tree, file.name, "exec"), names)
+            if last is not None:
+                shown.append(eval(compile(ast.Expression(last.value), file.name, "eval"), names))
+    frames = [value for value in shown if hasattr(value, "columns")]
+    assert len(frames) == 3
+    assert list(frames[1].columns) == ["k", "coverage", "low", "high"]
+    assert frames[1]["coverage"].iloc[-1] == 1.0

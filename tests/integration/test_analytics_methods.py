@@ -523,6 +523,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "pareto": {"run": ["rich", "hourly"]},
     "flops": {"parameters": 1e9, "layers": 2, "width": 8},
     "stage_costs": {},
+    "score_thresholds": {"verifier": "reward"},
 }
 
 
@@ -531,7 +532,9 @@ def test_every_method_answers_with_its_catalogued_columns_and_grain(snapshot: Sn
     answer = snapshot.query(name, **{"run": "rich"} | METHODS[name])
     assert answer.columns == tuple(column.name for column in concept(name).columns)
     assert answer.rows
-    keys = [column for column in ("run", "verifier", "k", "stage", "model", "usd") if column in answer.columns]
+    keys = [
+        column for column in ("run", "verifier", "k", "stage", "model", "usd", "threshold") if column in answer.columns
+    ]
     seen = [tuple(record[key] for key in keys) for record in answer.records()]
     assert len(seen) == len(set(seen)), "two rows of one grain"
     assert snapshot.table(answer.sql).num_rows >= 1

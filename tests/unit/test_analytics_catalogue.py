@@ -7,6 +7,7 @@ import io
 import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -183,3 +184,10 @@ def test_a_stale_pid_file_is_a_server_that_does_not_run(tmp_path: object) -> Non
     settings = StoreSettings(home=home, database_url=None, mirror=home / "mirror")
     with pytest.raises(SourceUnreachable, match="passatk store up"):
         store_address(settings)
+
+
+def test_the_documented_catalogue_is_the_catalogue_of_this_version() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sql" / "queries.md").read_text(encoding="utf-8")
+    listed = {line.removeprefix("## ") for line in page.splitlines() if line.startswith("## ")}
+    # A query may be newer than the page; one that is gone may not stay on it.
+    assert listed <= set(catalogue())

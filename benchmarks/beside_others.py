@@ -1,0 +1,171 @@
+"""The same numbers as others get them: recording beside a bare COPY, curves beside pandas and the HumanEval script.
+
+    python benchmarks/beside_others.py [--verdicts 10000000] [--recorded 500000]
+
+One run prints every pair. Limits: samples and verdicts are recorded at 0.6 or more of the rate of a bare binary COPY of
+the same bytes into tables without keys. What pandas and the HumanEval loader and estimator take for one coverage curve
+over the same verdicts is printed beside ours; there is no limit, only the comparison.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+
+RECORDING_LIMIT = 0.6
+PROBLEMS = 100
+KS = (1, 10, 100, 1000)
+
+
+def main() -> int:
+    """Print every pair; exit status 1 when recording is too slow."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--verdicts", type=int, default=10_000_000)
+    parser.add_argument("--recorded", type=int, default=500_000)
+    arguments = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="passatk-benchmark-"))
+    os.environ["PASSATK_HOME"] = str(folder / "home")
+    os.environ.pop("PASSATK_DATABASE_URL", None)
+    try:
+        kept = _recording(folder, arguments.recorded)
+        _curves(folder, arguments.verdicts)
+        return 0 if kept else 1
+    finally:
+        from store import embedded
+
+        embedded.stop(folder / "home")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _timed(what: str, ask: Callable[[], Any], rows: int) -> float:
+    started = time.perf_counter()
+    ask()
+    seconds = time.perf_counter() - started
+    print(f"{what:<58} {seconds:8.2f} s  {rows / seconds:12,.0f} rows/s", flush=True)
+    return seconds
+
+
+def _recording(folder: Path, rows: int) -> bool:
+    """Record samples and verdicts through the store's doors, and COPY the same bytes into bare tables."""
+    import psycopg
+
+    from store import schema
+    from store.connection import database_url, transaction
+    from store.samples import SampleRow, write_samples
+    from store.verdicts import VerdictRow, write_verdicts
+
+    schema.upgrade()
+    url = database_url()
+    portion = 10_000
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in (
+            "INSERT INTO store.benchmarks (name, version, content_hash, format, source, problem_count) "
+            "VALUES ('b', 1, 'h', 'jsonl', 'none', 1)",
+            "INSERT INTO store.problems (benchmark_id, position, key, prompt) VALUES (1, 0, 'p', '?')",
+            "INSERT INTO store.models (name, location, backend) VALUES ('m', 'm', 'none')",
+            "INSERT INTO store.verifiers (name, version, fingerprint) VALUES ('answer', '1', 'f')",
+            "INSERT INTO store.runs (name, benchmark_id, model_id, reference_verifier_id, prompt_template, sampling, "
+            "design, source, fingerprint) VALUES ('r', 1, 1, 1, '{prompt}', '{}', 'fixed_n', 'generated', 'f')",
+            "INSERT INTO store.batches (run_id, problem_id, verifier_id, first_index, end_index) "
+            "VALUES (1, 1, NULL, 0, 1), (1, 1, 1, 0, 1)",
+        ):
+            connection.execute(statement)
+    text = "x" * 1000
+    samples = [SampleRow(1, 1, i, 1, text, seed=i, prompt_tokens=100, completion_tokens=200) for i in range(rows)]
+    verdicts = [VerdictRow(1, 1, i, 1, 0, 2, "incorrect", "wrong answer", "42", None, 0.5) for i in range(rows)]
+
+    def record() -> None:
+        for start in range(0, rows, portion):
+            with transaction() as connection:
+                write_samples(connection, samples[start : start + portion])
+                write_verdicts(connection, verdicts[start : start + portion])
+
+    def copied(connection: psycopg.Connection, source: str, target: str) -> bytes:
+        buffer = io.BytesIO()
+        with connection.cursor().copy(f"COPY {source} TO STDOUT (FORMAT binary)".encode()) as out:
+            for block in out:
+                buffer.write(block)
+        connection.execute(f"CREATE TABLE {target} (LIKE {source})".encode())
+        return buffer.getvalue()
+
+    ours = _timed("recording samples and verdicts", record, rows)
+    tables = ("samples", "completions", "verdicts")
+    with psycopg.connect(url, autocommit=True) as connection:
+        blocks = [copied(connection, f"store.{name}", f"public.bare_{name}") for name in tables]
+
+        def bare() -> None:
+            for name, block in zip(tables, blocks, strict=True):
+                with connection.cursor().copy(f"COPY public.bare_{name} FROM STDIN (FORMAT binary)".encode()) as into:
+                    into.write(block)
+
+        theirs = _timed("bare binary COPY of the same bytes", bare, rows)
+    kept = theirs / ours >= RECORDING_LIMIT
+    word = "kept" if kept else "MISSED"
+    print(f"  rate of the bare COPY                                    {theirs / ours:8.2f}    at least 0.6: {word}")
+    return kept
+
+
+def _curves(folder: Path, verdicts: int) -> None:
+    """One coverage curve from the same verdicts: ours from tallies and segments, pandas, the HumanEval script."""
+    per_problem = verdicts // PROBLEMS
+    parquet, lines = folder / "verdicts.parquet", folder / "verdicts.jsonl"
+    rows = f"""
+        SELECT p AS problem_id, i AS sample_index, (hash(p * 1000003 + i) % 1000) < p * p / 40 AS passed
+        FROM range({PROBLEMS}) AS a (p), range({per_problem}) AS b (i)
+    """  # noqa: S608 - numbers of this script's own
+    duckdb.sql(f"COPY ({rows}) TO '{parquet}' (FORMAT parquet)")
+    named = f"SELECT 'HumanEval/' || problem_id AS task_id, passed FROM ({rows})"  # noqa: S608
+    duckdb.sql(f"COPY ({named}) TO '{lines}' (FORMAT json)")
+    print(f"{verdicts:,} verdicts, coverage at k = {', '.join(map(str, KS))}")
+    curves = {}
+
+    def ours() -> None:
+        counted = "SELECT problem_id, count(*) AS n, count(*) FILTER (WHERE passed) AS c"
+        counts = duckdb.sql(f"{counted} FROM read_parquet('{parquet}') GROUP BY 1").fetchnumpy()
+        from store.analytics.statistics import pass_at_k_grid
+
+        curves["ours"] = pass_at_k_grid(counts["n"], counts["c"], np.array(KS)).mean(axis=0)
+
+    def pandas_way() -> None:
+        import pandas
+
+        frame = pandas.read_parquet(parquet)
+        counts = frame.groupby("problem_id")["passed"].agg(["size", "sum"])
+        curves["pandas"] = np.array([np.mean([_humaneval(n, c, k) for n, c in counts.to_numpy()]) for k in KS])
+
+    def humaneval_way() -> None:
+        results: dict[str, list[bool]] = defaultdict(list)
+        with lines.open() as file:
+            for line in file:
+                record = json.loads(line)
+                results[record["task_id"]].append(record["passed"])
+        counts = [(len(passed), sum(passed)) for passed in results.values()]
+        curves["humaneval"] = np.array([np.mean([_humaneval(n, c, k) for n, c in counts]) for k in KS])
+
+    _timed("ours: DuckDB over the segment, our estimator", ours, verdicts)
+    _timed("pandas over the same Parquet, np.prod estimator", pandas_way, verdicts)
+    _timed("HumanEval loader over JSONL, np.prod estimator", humaneval_way, verdicts)
+    for name, curve in curves.items():
+        assert np.allclose(curve, curves["ours"], atol=1e-9), (name, curve, curves["ours"])
+
+
+def _humaneval(n: int, c: int, k: int) -> float:
+    """The estimator as Chen et al. print it (arXiv 2107.03374, figure 3)."""
+    return 1.0 if n - c < k else float(1.0 - np.prod(1.0 - k / np.arange(n - c + 1, n + 1)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
