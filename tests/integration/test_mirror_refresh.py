@@ -492,6 +492,7 @@ def test_a_mirror_of_another_store_is_refused(url: str, tmp_path: Path) -> None:
         raw.autocommit = True
         raw.execute("DROP DATABASE IF EXISTS other")
         raw.execute("CREATE DATABASE other TEMPLATE template0")
+        raw.autocommit = False  # the pool hands this connection to whoever comes next
     other = url.replace("/passatk?", "/other?")
     with pytest.raises(SourceUnreachable, match="has no tables"):
         refresh(other, tmp_path)
