@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from store.analytics.concepts import CatalogueEntry, Parameter, catalogue, conce
 from store.analytics.errors import BudgetTooLarge, MirrorDamaged
 from store.analytics.result import Result
 from store.analytics.snapshot import Snapshot, open_snapshot
+from store.errors import PassatkError
 from store.settings import StoreSettings
 
 _FORMAT = click.option(
@@ -35,7 +37,8 @@ def mirror() -> None:
 
 @mirror.command("refresh")
 @click.option("--rebuild", is_flag=True, help="Pull everything again, as if the mirror were empty.")
-def refresh_command(rebuild: bool) -> None:
+@click.option("--curves", is_flag=True, help="Also compute and keep the majority curves of the runs that changed.")
+def refresh_command(rebuild: bool, curves: bool) -> None:
     """Bring the mirror up to date with the store."""
     from store.analytics.refresh import refresh
     from store.analytics.store_address import store_address
@@ -51,6 +54,20 @@ def refresh_command(rebuild: bool) -> None:
         f"Snapshot {report.snapshot_id}, taken at {moment}: {report.new_batches:,} new batches of "
         f"{len(report.runs)} runs ({pulled or 'no rows'}) in {report.seconds:.1f} s."
     )
+    if curves:
+        _keep_curves(settings.mirror, report.runs)
+
+
+def _keep_curves(mirror: Path, runs: tuple[int, ...]) -> None:
+    """Ask once for what takes seconds, after publishing, so that the first reader finds it kept."""
+    kept = 0
+    with open_snapshot(mirror) as snapshot:
+        names = {row["run_id"]: row["run"] for row in snapshot.rows("SELECT run_id, run FROM runs")}
+        for run in runs:
+            with suppress(PassatkError):  # nothing to vote on, or no fixed n: nothing to keep
+                snapshot.query("selection", run=names[run])
+                kept += 1
+    click.echo(f"Majority curves of {kept} runs are kept.")
 
 
 @mirror.command("status")

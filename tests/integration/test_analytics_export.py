@@ -22,6 +22,7 @@ from pyarrow.dataset import dataset, partitioning
 from store import embedded, schema
 from store.analytics import open_snapshot
 from store.analytics.cli import export as export_command
+from store.analytics.cli import mirror as mirror_command
 from store.analytics.refresh import refresh
 from store.analytics.store_address import store_address
 from store.connection import engine, transaction
@@ -167,6 +168,12 @@ def test_another_engine_reads_the_very_segments(mirror: Path) -> None:
     for run_id, k, coverage in zip(theirs["run_id"], theirs["k"], theirs["coverage"], strict=True):
         (mine,) = (row["coverage"] for row in ours if row["run"] == names[run_id] and row["k"] == k)
         assert mine == (None if coverage is None else pytest.approx(coverage, abs=1e-12))
+
+
+def test_a_refresh_may_keep_the_curves_that_take_long(mirror: Path) -> None:
+    done = CliRunner().invoke(mirror_command, ["refresh", "--rebuild", "--curves"], catch_exceptions=False)
+    assert f"Majority curves of {RUNS} runs are kept." in done.output
+    assert len(list((mirror / "kept" / "majority").iterdir())) == RUNS
 
 
 def test_the_example_notebook_runs(mirror: Path) -> None:
