@@ -72,19 +72,20 @@ def set_failed_aside(connection: sa.Connection, run: Run) -> None:
 
 def plan_generation(connection: sa.Connection, run: Run, size: int) -> list[int]:
     """Batches for every sample the run lacks; their ids, in the order to work them off."""
-    _one_planner(connection, run.run_id)
+    lock_planning(connection, run.run_id)
     rows = _execute(connection, _sql("plan_generation"), {"run_id": run.run_id, "size": size})
     return [row[0] for row in rows]
 
 
 def plan_verification(connection: sa.Connection, run: Run, verifier_id: int, size: int) -> list[int]:
     """Batches for every stored sample that lacks a decided verdict of the verifier; their ids."""
-    _one_planner(connection, run.run_id)
+    lock_planning(connection, run.run_id)
     values = {"run_id": run.run_id, "verifier_id": verifier_id, "size": size}
     return [row[0] for row in _execute(connection, _sql("plan_verification"), values)]
 
 
-def _one_planner(connection: sa.Connection, run_id: int) -> None:
+def lock_planning(connection: sa.Connection, run_id: int) -> None:
+    """Be the only one who plans this run, until the transaction ends."""
     # Two planners of one run would both find the same samples missing: the second waits and finds them planned.
     connection.execute(sa.text("SELECT pg_advisory_xact_lock(727275, :run)"), {"run": run_id})
 

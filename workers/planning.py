@@ -12,6 +12,7 @@ from store.batches import plan_generation, plan_verification, set_failed_aside
 from store.connection import transaction
 from store.errors import PassatkError
 from store.runs import Run, set_reference
+from store.stepping import plan_step
 from store.verifier_registry import VerifierRow, attach_verifier, ensure_verifier, verifiers_of
 from store.work import benchmark_format
 from workers.options import verifier_with
@@ -44,11 +45,19 @@ def plan_run(run: Run, draw_size: int = DRAW_SIZE) -> Plan:
     """Everything a run lacks: samples to draw, and stored samples its verifiers have not judged."""
     with transaction() as connection:
         set_failed_aside(connection, run)
-        draw = [] if run.samples_per_problem is None else plan_generation(connection, run, draw_size)
+        draw = _draw_batches(connection, run, draw_size)
         judge: list[int] = []
         for verifier in verifiers_of(connection, run.run_id):
             judge += plan_verification(connection, run, verifier.verifier_id, JUDGE_SIZE)
     return Plan(draw, judge)
+
+
+def _draw_batches(connection: sa.Connection, run: Run, size: int) -> list[int]:
+    if run.samples_per_problem is None:
+        return []
+    if run.stepwise:
+        return plan_step(connection, run, size)
+    return plan_generation(connection, run, size)
 
 
 def plan_judging(run: Run, verifier_name: str | None, repeats: int | None = None) -> tuple[VerifierRow, list[int]]:

@@ -11,9 +11,13 @@ from store.worker_registry import forget_old_reports
 from workers.enqueue import enqueue, queue_depth
 from workers.queues import VERIFY_QUEUE, draw_queue
 from workers.settings import WorkerSettings
+from workers.stepping import IdleRuns
 
 #: The advisory lock that one sweeper holds.
 _LOCK = 727277
+
+#: What this process knows of runs that have had enough.
+IDLE = IdleRuns()
 
 _LOG = logging.getLogger(__name__)
 
@@ -31,7 +35,7 @@ def sweep(settings: WorkerSettings) -> int:
         with transaction() as connection:
             lost = lost_batches(connection, quiet, settings.patience_seconds)
         # After the commit, and still alone: two sweepers never send the same batch.
-        enqueue(lost)
+        enqueue(lost + IDLE.plan())
     return len(lost)
 
 

@@ -33,6 +33,7 @@ from workers.errors import VerifierBroken
 from workers.heartbeat import Heartbeat
 from workers.logs import about
 from workers.settings import WorkerSettings
+from workers.stepping import send, steps_after
 from workers.tally import TALLY
 from workers.verifiers import open_verifier
 from workers.verifiers.protocol import (
@@ -89,7 +90,7 @@ class Verification:
         try:
             with self._heartbeat.holding(batch.batch_id):
                 rows = self._judge(patiently(lambda: self._order(batch)))
-                patiently(lambda: _commit(batch, rows))
+                send(patiently(lambda: _commit(batch, rows)))
             TALLY.add(batches=1, verdicts=len(rows))
             _LOG.info("Judged samples %d to %d.", batch.first_index, batch.end_index - 1)
         except PassatkError as error:
@@ -259,10 +260,12 @@ def _repeated(order: _Order, one: StoredCompletion) -> VerdictRow:
     )
 
 
-def _commit(batch: Batch, rows: Sequence[VerdictRow]) -> None:
+def _commit(batch: Batch, rows: Sequence[VerdictRow]) -> list[int]:
+    """Write the verdicts; returns the draw batches that they call for."""
     with transaction() as connection:
         new = write_verdicts(connection, rows)
         mark_done(connection, {batch.batch_id: new.get(batch.batch_id, 0)})
+        return steps_after(connection, batch)
 
 
 def _give_back(batch: Batch, error: str, final: bool) -> None:

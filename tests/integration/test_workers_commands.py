@@ -135,7 +135,7 @@ class TestStatus:
         run = workshop.run(problems=2, samples=8, verifiers=[("answer", "1")])
         assert passatk("run", "status", "small")[1].splitlines() == [
             "small: not started",
-            "samples    0 of 16, 0 cut by the token limit",
+            "samples    0 of 16, 0 cut by the token limit, 0 empty",
             "answer@1   judged 0: 0 correct, 0 undecided",
             "batches    none planned",
         ]
