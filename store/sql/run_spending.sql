@@ -1,8 +1,10 @@
 -- What the samples of a run took, by the day they were drawn: prices are by day. Samples without token counts are
 -- counted apart, by problem: they count at the most they may have cost.
 SELECT
-    s.created_at::date AS day,
-    CASE WHEN coalesce(s.prompt_tokens, 0) = 0 OR s.completion_tokens IS NULL THEN s.problem_id END AS unknown_problem_id,
+    s.created_at::date AS drawn_on,
+    CASE
+        WHEN coalesce(s.prompt_tokens, 0) = 0 OR s.completion_tokens IS NULL THEN s.problem_id
+    END AS unknown_problem_id,
     count(*)::bigint AS samples,
     coalesce(sum(s.prompt_tokens), 0)::bigint AS prompt_tokens,
     coalesce(sum(s.cached_prompt_tokens), 0)::bigint AS cached_prompt_tokens,
@@ -14,4 +16,4 @@ SELECT
     coalesce(max(s.gpu_seconds::double precision / greatest(s.completion_tokens, 1)), 0) AS slowest_token
 FROM store.samples AS s
 WHERE s.run_id = %(run_id)s
-GROUP BY day, unknown_problem_id
+GROUP BY drawn_on, unknown_problem_id

@@ -46,10 +46,10 @@ work AS (
             WHERE b.verifier_id IS NULL AND b.state <> 'failed'
         ), 0)::integer AS waiting,
         (max(b.end_index) FILTER (WHERE b.verifier_id IS NULL AND b.state <> 'failed'))::integer AS end_index,
-        coalesce(bool_or(b.verifier_id = a.reference_verifier_id AND b.state <> 'failed'), false) AS judging,
+        coalesce(bool_or(b.verifier_id = a.reference_verifier_id AND b.state <> 'failed'), FALSE) AS judging,
         coalesce(bool_or(
             b.state = 'failed' AND (b.verifier_id IS NULL OR b.verifier_id = a.reference_verifier_id)
-        ), false) AS failed
+        ), FALSE) AS failed
     FROM asked AS a
     INNER JOIN store.batches AS b ON a.run_id = b.run_id
     WHERE
@@ -66,8 +66,8 @@ SELECT
     coalesce(c.c, 0) AS c,
     coalesce(w.waiting, 0) AS waiting,
     greatest(coalesce(d.end_index, 0), coalesce(w.end_index, 0)) AS end_index,
-    coalesce(w.judging, false) AS judging,
-    coalesce(w.failed, false) AS failed,
+    coalesce(w.judging, FALSE) AS judging,
+    coalesce(w.failed, FALSE) AS failed,
     coalesce(d.completion_tokens, 0) AS completion_tokens
 FROM asked AS a
 INNER JOIN store.problems AS p ON a.benchmark_id = p.benchmark_id
