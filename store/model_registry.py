@@ -91,6 +91,23 @@ def give_options(connection: sa.Connection, model: Model, options: Mapping[str, 
     )
 
 
+def give_adapter(connection: sa.Connection, model: Model, name: str, folder: Path | None) -> None:
+    """Let a model's engines load a LoRA adapter; without a folder it must be known already. Raises ModelUnknown."""
+    adapters = dict(options_of(connection, model).get("adapters", {}))
+    if folder is None:
+        if name not in adapters:
+            known = ", ".join(adapters) or "none"
+            raise ModelUnknown(f'Model "{model.name}" has no adapter "{name}" (it has {known}): give {name}=FOLDER.')
+        return
+    place = folder.expanduser().resolve()
+    if not (place / "adapter_config.json").is_file():
+        raise ModelUnknown(f'Adapter "{name}": {place} has no adapter_config.json, as PEFT writes it.')
+    if adapters.setdefault(name, str(place)) != str(place):
+        raise ModelUnknown(f'Model "{model.name}" has an adapter "{name}" at {adapters[name]}: give another name.')
+    values = {"options": {**options_of(connection, model), "adapters": adapters}}
+    connection.execute(sa.update(models).where(models.c.model_id == model.model_id).values(values))
+
+
 def _select() -> sa.Select[int, str, str, str]:
     return sa.select(models.c.model_id, models.c.name, models.c.location, models.c.backend)
 

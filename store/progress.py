@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -75,7 +76,7 @@ def run_progress(connection: sa.Connection, run: Run) -> RunProgress:
     return RunProgress(
         problems=count,
         samples=drawn,
-        samples_wanted=None if run.samples_per_problem is None else run.samples_per_problem * count,
+        samples_wanted=_wanted(run, count),
         completion_tokens=tokens,
         truncated=truncated,
         batches=dict(batches.fetchall()),
@@ -84,6 +85,13 @@ def run_progress(connection: sa.Connection, run: Run) -> RunProgress:
         empty=empty,
         run_state=run_state(connection, run.run_id),
     )
+
+
+def _wanted(run: Run, problems: int) -> int | None:
+    """Samples that the run may draw at most: a stopping rule or a budget may end it earlier."""
+    if run.samples_per_problem is None:
+        return None
+    return min(run.samples_per_problem * problems, run.budget_samples or sys.maxsize)
 
 
 def _verifier_progress(connection: sa.Connection, run: Run) -> list[VerifierProgress]:

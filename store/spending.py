@@ -112,6 +112,23 @@ def open_account(connection: sa.Connection, run: Run, problems: Sequence[Problem
     return account
 
 
+def spent_of(connection: sa.Connection, run: Run) -> dict[str, float]:
+    """What the stored samples of a run took: samples, gpu_hours, and usd where its model has a price today."""
+    rows = driver(connection).execute(sql("run_spending").encode(), {"run_id": run.run_id}).fetchall()
+    spending = [Spending(*row) for row in rows]
+    spent = {
+        "samples": sum(one.samples for one in spending),
+        "gpu_hours": sum(one.gpu_seconds for one in spending) / 3600,
+    }
+    try:
+        sheets = _sheets(connection, run)
+    except BudgetUnpriced:
+        return spent
+    seconds = _most_seconds(spending, run) or 0.0
+    usd_of = _most_usd(connection, run, sheets, seconds) if any(one.unknown_problem_id for one in spending) else {}
+    return spent | {"usd": sum(_usd(one, sheets, usd_of) for one in spending)}
+
+
 @dataclass(frozen=True)
 class Spending:
     """Samples of a day: tokens by class, requests, GPU seconds. With a problem: samples without token counts."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from typing import Any
 
 import click
@@ -13,16 +11,19 @@ from store.cli import ready
 from store.connection import transaction
 from store.errors import PassatkError
 from store.model_registry import ensure_model
-from store.progress import RunProgress, run_progress
+from store.progress import RunProgress
 from store.run_control import set_priority
-from store.runs import NewRun, Run, Sampling, create_run, find_run, list_runs, raise_target, sampling_values
+from store.runs import NewRun, Run, Sampling, create_run, find_run, raise_target, sampling_values
 from store.verifier_registry import attach_verifier
 from store.work import benchmark_format
 from workers import planning
+from workers.context_check import refuse_unfit
+from workers.create_options import ModelSettings, RuleSettings, model_options, rule_options
 from workers.judging import LocalJudges, default_jobs
 from workers.options import without_sandbox
 from workers.preset_option import PromptSettings, preset_options
 from workers.run_control import COMMANDS
+from workers.run_status import COMMANDS as STATUS_COMMANDS
 from workers.settings import WorkerSettings
 from workers.verifiers import default_verifier
 from workers.watch import current, watch
@@ -46,12 +47,11 @@ def run() -> None:
 @click.option("--benchmark", "benchmark_label", required=True, help="NAME or NAME@VERSION.")
 @click.option("--model", required=True, help="A folder, a hub name, NAME=FOLDER, or a name used before.")
 @click.option("--backend", type=click.Choice(["vllm", "openai"]), default="vllm", show_default=True)
-@click.option("--samples", type=int, required=True, help="Samples for each problem.")
+@click.option("--samples", type=int, help="Samples for each problem. Needed, unless --cap says it.")
 @click.option("--temperature", type=float, default=1.0, show_default=True)
 @click.option("--top-p", type=float, default=1.0, show_default=True)
 @click.option("--top-k", type=int, default=0, show_default=True, help="0 is off.")
 @click.option("--max-tokens", type=int, default=512, show_default=True)
-@click.option("--stop", multiple=True, help="End a completion here; \\n is a line break. Repeatable.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--prompt-template", default="{prompt}", help="{prompt} stands for the problem's prompt.")
 @click.option("--priority", type=int, default=0, show_default=True, help="Higher goes first.")
@@ -62,12 +62,13 @@ def run() -> None:
     help="Judges every sample: NAME or NAME:OPTION=VALUE,...; the first is the reference. Repeatable.",
 )
 @click.option("--repeat", type=click.IntRange(1, 1000), help="Judge each sample so often; the majority counts.")
+@rule_options
+@model_options
 def create(
     name: str | None,
     benchmark_label: str,
     model: str,
     backend: str,
-    samples: int,
     prompt_template: str,
     priority: int,
     verifiers: tuple[str, ...],
@@ -77,8 +78,8 @@ def create(
     """Create a run. The same run again changes nothing."""
     ready()
     prompts = PromptSettings.taken_from(sampling)
-    sampling["stop"] = tuple(text.replace("\\n", "\n") for text in sampling["stop"])
-    parameters = Sampling(**sampling)
+    rule, asking = RuleSettings.taken_from(sampling), ModelSettings.taken_from(sampling)
+    parameters = Sampling(**sampling, stop=rule.texts)
     with transaction() as connection:
         benchmark = find_benchmark(connection, benchmark_label)
         stored_model = ensure_model(connection, model, backend)
@@ -90,11 +91,15 @@ def create(
                 name=name or f"{benchmark.name}-{stored_model.name.rsplit('/', 1)[-1]}-t{parameters.temperature:g}",
                 benchmark=benchmark,
                 model=stored_model,
-                sampling=sampling_values(parameters),
-                samples_per_problem=samples,
+                sampling=asking.sampling(sampling_values(parameters)),
+                samples_per_problem=rule.samples,
                 prompt_template=prompt_template,
                 reference_verifier_id=rows[0].verifier_id,
-                prompting=prompts.prompting(connection, benchmark),
+                stopping=rule.stopping,
+                budget=rule.budget,
+                system_prompt=asking.system_prompt,
+                adapter=asking.given_to(connection, stored_model),
+                prompting=asking.prompting(prompts.prompting(connection, benchmark)),
             ),
         )
         if is_new and priority:
@@ -103,58 +108,18 @@ def create(
             attach_verifier(connection, created.run_id, row.verifier_id, repeat)
     wanted = created.samples_per_problem
     click.echo(
-        f"Run {created.name} {'created' if is_new else 'exists'}: {wanted} samples for each of "
+        f"Run {created.name} {'created' if is_new else 'exists'}: {_told(created)} samples for each of "
         f"{benchmark.problem_count} problems. Next: `passatk run start {created.name}`."
     )
-    if not is_new and wanted != samples:
-        click.echo(f"It keeps {wanted} samples per problem; `passatk run topup {created.name} --samples {samples}`.")
+    if not is_new and wanted != rule.samples:
+        topup = f"passatk run topup {created.name} --samples {rule.samples}"
+        click.echo(f"It keeps {wanted} samples per problem; `{topup}`.")
 
 
-@run.command("list")
-def list_command() -> None:
-    """List the runs."""
-    ready()
-    with transaction() as connection:
-        rows = [(row, run_progress(connection, find_run(connection, row.name))) for row in list_runs(connection)]
-    if not rows:
-        click.echo("No runs yet: `passatk run create` or `passatk samples import`.")
-    for row, progress in rows:
-        drawn = f"{progress.samples:,}" + (f"/{progress.samples_wanted:,}" if progress.samples_wanted else "")
-        click.echo(
-            f"{row.name}  {row.benchmark}  {row.model}  {drawn} samples  {row.source}  {_state(row.state, progress)}"
-        )
-
-
-@run.command()
-@click.argument("name", metavar="RUN")
-@click.option("--format", "format_name", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def status(name: str, format_name: str) -> None:
-    """Say how far a run is."""
-    ready()
-    found = _find(name)
-    progress = current(found)
-    if format_name == "json":
-        click.echo(json.dumps(_status_values(found, progress)))
-        return
-    wanted = "" if progress.samples_wanted is None else f" of {progress.samples_wanted:,}"
-    click.echo(f"{found.name}: {_state(found.state, progress)}")
-    cut = f"{progress.truncated:,} cut by the token limit, {progress.empty:,} empty"
-    click.echo(f"samples    {progress.samples:,}{wanted}, {cut}")
-    for one in progress.verifiers:
-        click.echo(f"{one.verifier:<10} judged {one.judged:,}: {one.correct:,} correct, {one.undecided:,} undecided")
-    states = ", ".join(f"{count:,} {state}" for state, count in sorted(progress.batches.items()))
-    click.echo(f"batches    {states or 'none planned'}")
-    for error in progress.errors:
-        click.echo(f"set aside: {error}")
-
-
-def _status_values(found: Run, progress: RunProgress) -> dict[str, Any]:
-    return {
-        "run": found.name,
-        "state": _state(found.state, progress),
-        "samples_per_problem": found.samples_per_problem,
-        **{name: value for name, value in asdict(progress).items() if name != "run_state"},
-    }
+def _told(created: Run) -> str:
+    """How many samples a run draws of each problem."""
+    rule = created.stopping["rule"]
+    return f"{created.samples_per_problem}" if rule == "fixed" else f"at most {created.samples_per_problem} ({rule})"
 
 
 @run.command()
@@ -197,6 +162,8 @@ def watch_command(name: str) -> None:
 def _start(found: Run, wait: bool, draw_size: int) -> None:
     from workers.enqueue import enqueue
 
+    with transaction() as connection:
+        refuse_unfit(connection, found)
     plan = planning.plan_run(found, draw_size)
     enqueue(plan.batch_ids)
     if not plan.batch_ids and not current(found).open_batches:
@@ -245,18 +212,6 @@ def _conclude(found: Run, progress: RunProgress) -> None:
     click.echo(f"Run {found.name}: {progress.samples:,} samples. {judged or 'Not judged yet'}.")
 
 
-def _state(state: str, progress: RunProgress) -> str:
-    if state != "open":
-        return state
-    if progress.open_batches:
-        return "running"
-    if progress.failed_batches:
-        return "incomplete"
-    if progress.samples_wanted is not None and progress.samples < progress.samples_wanted:
-        return "not started" if not progress.samples else "incomplete"
-    return "complete"
-
-
 def _find(name: str) -> Run:
     with transaction() as connection:
         return find_run(connection, name)
@@ -269,7 +224,7 @@ def _open_run(name: str) -> Run:
     return found
 
 
-for _command in COMMANDS:
+for _command in (*COMMANDS, *STATUS_COMMANDS):
     run.add_command(_command)
 
 

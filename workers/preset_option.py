@@ -36,6 +36,7 @@ def preset_options(command: Any) -> Any:
         click.option(
             "--shot-choice", type=click.Choice(["fixed", "random"]), help="The first, or drawn for each problem."
         ),
+        click.option("--shot-seed", type=int, help="Decides which are drawn; default: the preset's, or 0."),
     ]
     for option in reversed(options):
         command = option(command)
@@ -50,6 +51,7 @@ class PromptSettings:
     few_shot: Path | None
     shots: int | None
     shot_choice: str | None
+    shot_seed: int | None = None
 
     @classmethod
     def taken_from(cls, values: dict[str, Any]) -> PromptSettings:
@@ -75,4 +77,5 @@ class PromptSettings:
             return named
         settings = {**_USUAL, **usual, "shots": 4 if shots is None else shots}
         settings |= {"choice": self.shot_choice} if self.shot_choice else {}
+        settings |= {"seed": self.shot_seed} if self.shot_seed is not None else {}
         return {**named, "few_shot": few_shot_from_file(connection, benchmark, self.few_shot, settings)}
