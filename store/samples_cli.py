@@ -10,6 +10,8 @@ import click
 from store.errors import PassatkError
 from store.import_placing import SampleFile
 from store.importers import FORMATS
+from store.sample_export import FORMATS as EXPORT_FORMATS
+from store.sample_export import export_samples
 from store.sample_import import Imported, import_samples
 
 #: The stop words of the HumanEval study that the paper builds on.
@@ -111,3 +113,24 @@ def _say(imported: Imported, dry: bool) -> None:
         f"Run {imported.run_name}: {imported.new_samples:,} samples{verdicts} stored; it has {each} for each of "
         f"{imported.problems:,} problems. Judge them with `passatk verify --run {imported.run_name}`."
     )
+
+
+@samples.command("export")
+@click.option("--run", "run_name", required=True, help="Run whose samples are written.")
+@click.option("--format", "format_name", type=click.Choice(EXPORT_FORMATS), required=True)
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path), required=True, help="File, or folder for some formats."
+)
+@click.option("--verifier", help="Whose verdicts: NAME or NAME@VERSION; default: the run's reference.")
+@click.option("--where", help="Condition in SQL on the samples, as in \"outcome = 'correct'\".")
+@click.option("--samples-per-request", type=click.IntRange(1, 1024), default=16, show_default=True)
+def export_command(
+    run_name: str, format_name: str, output: Path, verifier: str | None, where: str | None, samples_per_request: int
+) -> None:
+    """Write a run for another tool. swebench and openai-batch make a folder, the others a file."""
+    from store.cli import ready
+
+    ready()
+    written = export_samples(run_name, format_name, output, verifier, where, samples_per_request)
+    files = "" if written.files == 1 else f" in {written.files:,} files"
+    click.echo(f"{written.records:,} records of run {run_name} written to {output}{files}.")
