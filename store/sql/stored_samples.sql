@@ -1,9 +1,9 @@
--- Samples of some runs with their problem, their text, and the verdict that counts: the last decided one of the verifier.
+-- Samples of some runs with problem, text, and the verdict that counts: the last decided one of the verifier.
 SELECT
     r.name AS run,
     s.run_id,
     b.name AS benchmark,
-    m.name AS "model",
+    m.name AS model, -- noqa: RF04
     s.problem_id,
     p.key AS problem,
     p.position,
