@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import socket
+import urllib.parse
+import urllib.request
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -26,7 +30,10 @@ def fetch(name: str, split: str = "test", config: str | None = None) -> Path:
         hub: Any = import_module("huggingface_hub")
     except ImportError:
         raise HubUnreachable("Fetching from the hub needs its client: pip install huggingface_hub.") from None
+    # Its client tells of every retry; one line at the end is enough.
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     try:
+        _look_up(str(import_module("huggingface_hub.constants").ENDPOINT))
         files = chosen(hub.HfApi().list_repo_files(name, repo_type="dataset"), split, config)
         if not files:
             raise HubUnreachable(
@@ -40,6 +47,12 @@ def fetch(name: str, split: str = "test", config: str | None = None) -> Path:
         raise HubUnreachable(
             f"The hub cannot give {name}: {cause}. Fetch its file where the hub is reached and import that."
         ) from error
+
+
+def _look_up(endpoint: str) -> None:
+    """Ask for the hub's address first, for its client would try for half a minute. A proxy may know what we do not."""
+    if not any(urllib.request.getproxies().get(scheme) for scheme in ("https", "http", "all")):
+        socket.getaddrinfo(urllib.parse.urlsplit(endpoint).hostname, 443)
 
 
 def chosen(files: list[str], split: str, config: str | None) -> list[str]:

@@ -245,6 +245,7 @@ def test_a_hub_out_of_reach_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None
     def refuse(*_: Any, **__: Any) -> None:
         raise ConnectionError("no route\nto host")
 
+    monkeypatch.setattr("store.hub_files._look_up", lambda endpoint: None)
     monkeypatch.setattr(hub.HfApi, "list_repo_files", refuse)
     with pytest.raises(HubUnreachable, match=r"The hub cannot give a/b: no route to host\. Fetch its file where"):
         fetch("a/b")
