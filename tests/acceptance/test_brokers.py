@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+from functools import partial
 
 import pytest
+from amqp.exceptions import ChannelError
+from kombu import Connection
 
+from store.tickets import SAMPLES_A_MESSAGE
 from tests.acceptance.broker_servers import BROKERS, free_port
+from workers.app import app
+from workers.broker import VISIBILITY_SECONDS, broker_options
+from workers.settings import WorkerSettings
 
 
 @pytest.mark.timeout(900)
@@ -27,7 +34,35 @@ def test_a_run_over_a_real_broker_with_a_worker_killed(house, name: str) -> None
         house.draw_worker()
         house.passatk("run", "start", "brokered")
         house.assert_whole("brokered", 6, 256)
+        if name == "rabbitmq":
+            _is_a_quorum_queue(server.url, "generate.arithmetic")
         assert house.rows("SELECT to_regclass('pgmq.meta') IS NULL") == [(True,)]  # the embedded broker was not used
+
+
+def _is_a_quorum_queue(url: str, name: str) -> None:
+    """Declaring it as another kind is refused, and the broker says which kind it has."""
+    with Connection(url) as connection:
+        declare = partial(connection.channel().queue_declare, name, durable=True, auto_delete=False)
+        with pytest.raises(ChannelError, match=r"x-queue-type.*'quorum'"):
+            declare(arguments={"x-queue-type": "classic"})
+
+
+@pytest.mark.parametrize(
+    ("url", "transport"),
+    [
+        ("amqps://user@mq.example.org//", {"confirm_publish": True}),
+        ("redis://localhost/0", {"visibility_timeout": VISIBILITY_SECONDS}),
+        ("rediss://localhost/0", {"visibility_timeout": VISIBILITY_SECONDS}),
+    ],
+)
+def test_what_long_tasks_need_is_set(url: str, transport: dict[str, object]) -> None:
+    options = broker_options(WorkerSettings(broker_url=url, lease_seconds=60, patience_seconds=30))
+    assert options == {"broker_url": url, "broker_transport_options": transport}
+    conf = app.conf
+    assert (conf.task_acks_late, conf.worker_prefetch_multiplier, conf.task_ignore_result) == (True, 1, True)
+    assert conf.task_default_queue_type == "quorum"
+    # A message is at most so much work: far from RabbitMQ's half hour for one that is not acknowledged.
+    assert SAMPLES_A_MESSAGE <= 64
 
 
 def test_an_unknown_broker_is_one_clear_line(house) -> None:
