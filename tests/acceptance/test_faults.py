@@ -8,6 +8,8 @@ import signal
 import psycopg
 import pytest
 
+from tests.acceptance.conftest import PASSATK
+
 PROBLEMS, SAMPLES = 6, 256
 
 
@@ -76,7 +78,9 @@ def test_postgres_restarted_during_a_run(house, mode: str) -> None:
     house.draw_worker()
     house.judge_worker()
     house.passatk("run", "start", "faulty", "--no-wait")
+    watcher = house.start(str(PASSATK), "run", "watch", "faulty")
     house.wait_for(lambda: house.status("faulty")["samples"] > 0)
+    house.wait_for(lambda: "samples/s" in house.logs() or watcher.poll() is not None)
     if mode == "fast":
         house.passatk("store", "down")
     else:
@@ -86,6 +90,7 @@ def test_postgres_restarted_during_a_run(house, mode: str) -> None:
     house.passatk("store", "up")
     house.passatk("run", "start", "faulty")
     house.assert_whole("faulty", PROBLEMS, SAMPLES)
+    assert watcher.wait(120) == 0, house.logs()  # it waited for the store and watched on
 
 
 def _pid_lives(house) -> bool:

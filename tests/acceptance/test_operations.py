@@ -13,7 +13,7 @@ import pytest
 from tests.acceptance.broker_servers import free_port
 
 _STANDIN = str(Path(__file__).with_name("standin_worker.py"))
-PROBLEMS, SAMPLES = 3, 96
+PROBLEMS, SAMPLES = 3, 192
 
 
 def _begin(house) -> None:
@@ -57,7 +57,7 @@ def test_a_worker_told_to_stop_finishes_signs_off_and_can_be_watched(house) -> N
     _begin(house)
     port, of_the_store = free_port(), free_port()
     options = ["--concurrency", "2", "--metrics-port", str(port), "--log-format", "json"]
-    worker = _draw(house, *options, seconds=1.5, PASSATK_LOG_LEVEL="INFO")
+    worker = _draw(house, *options, seconds=6, PASSATK_LOG_LEVEL="INFO")
     house.start(sys.executable, _STANDIN, "metrics", "serve", "--port", str(of_the_store))
     house.wait_for(lambda: _scraped(port).get("passatk_worker_samples_total", 0) > 0)
     house.wait_for(lambda: _scraped(of_the_store).get("passatk_store_up") == 1)
