@@ -4,7 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard.exports import routes
 from dashboard.security import headers
 from dashboard.warm import warmed
 
-app = st.App(Path(__file__).with_name("shell.py"), middleware=headers(), lifespan=warmed)
+app = st.App(Path(__file__).with_name("shell.py"), middleware=headers(), routes=routes(), lifespan=warmed)

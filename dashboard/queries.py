@@ -2,36 +2,51 @@
 
 from __future__ import annotations
 
-import io
+import re
 import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import streamlit as st
-from pyarrow import csv
 
-from dashboard.snapshots import Reading
+from dashboard import exports
+from dashboard.snapshots import Reading, newest_id
 from store.analytics import SqlResult, run_sql
 from store.errors import PassatkError
 
 #: A query that takes longer gets a Stop button, seconds.
 _PATIENCE = 1.0
+_HISTORY = "sql history"
+#: Queries remembered in a session.
+_REMEMBERED = 30
+_PLACE = re.compile(r"\(at character (\d+): .*\)", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Kept:
-    """What came of a query: a table, or an error in words."""
+    """What came of a query: a table, or an error in words; `ticket` lets the whole answer be downloaded."""
 
+    text: str
     snapshot_id: str
     table: pa.Table | None = None
     error: str = ""
     rows: int = 0
     cut: str | None = None
     seconds: float = 0.0
+    ticket: str = ""
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def plan(self) -> str | None:
+        """The text of a plan, when that is what was asked for."""
+        if self.table is None or self.table.column_names != ["explain_key", "explain_value"]:
+            return None
+        return "\n".join(str(text) for text in self.table.column(1).to_pylist())
 
 
 def run(reading: Reading, text: str) -> Kept:
@@ -43,7 +58,14 @@ def run(reading: Reading, text: str) -> Kept:
             _watch(waiting)
         finally:
             stop.set()  # the page is run anew: nobody waits for the answer any more
-    return _outcome(reading, waiting)
+    kept = _outcome(reading, text, waiting)
+    st.session_state[_HISTORY] = [kept, *history()][:_REMEMBERED]
+    return kept
+
+
+def history() -> list[Kept]:
+    """The queries of this session, the last one first."""
+    return list(st.session_state.get(_HISTORY, ()))
 
 
 def _watch(waiting: Future[SqlResult]) -> None:
@@ -60,13 +82,29 @@ def _watch(waiting: Future[SqlResult]) -> None:
         wait([waiting], timeout=0.25)
 
 
-def _outcome(reading: Reading, done: Future[SqlResult]) -> Kept:
+def _outcome(reading: Reading, text: str, done: Future[SqlResult]) -> Kept:
+    # A query reads what is published now, which may be newer than what the page shows: it is said under the result.
+    ran_on = newest_id(reading)
     try:
         result = done.result()
     except PassatkError as error:
-        return Kept(reading.id, error=str(error))
+        return Kept(text, ran_on, error=pointed(str(error), text))
     table = result.table.rename_columns(unique(result.columns))
-    return Kept(reading.id, table, rows=result.row_count, cut=result.cut, seconds=result.seconds)
+    key = exports.ticket(text)
+    return Kept(text, ran_on, table, rows=result.row_count, cut=result.cut, seconds=result.seconds, ticket=key)
+
+
+def pointed(error: str, text: str) -> str:
+    """An error that names a character, with the line it stands in and a caret under it."""
+    found = _PLACE.search(error)
+    if found is None:
+        return error
+    place = min(int(found[1]) - 1, len(text))
+    start = text.rfind("\n", 0, place) + 1
+    line = text[start:].split("\n", 1)[0]
+    number = text.count("\n", 0, place) + 1
+    said = error[: found.start()].strip()
+    return f"{said}\n\nLINE {number}: {line}\n{' ' * (len(f'LINE {number}: ') + place - start)}^"
 
 
 def unique(names: Sequence[str]) -> list[str]:
@@ -77,15 +115,3 @@ def unique(names: Sequence[str]) -> list[str]:
         seen[name] += 1
         kept.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
     return kept
-
-
-def csv_bytes(table: pa.Table) -> bytes:
-    """The table as CSV. Lists and structs, which CSV has not, are written as text."""
-    for place, field in enumerate(table.schema):
-        if pa.types.is_nested(field.type):
-            values = table.column(place).to_pylist()
-            text = pa.array([None if value is None else str(value) for value in values], pa.string())
-            table = table.set_column(place, field.name, text)
-    made = io.BytesIO()
-    csv.write_csv(table, made)
-    return made.getvalue()

@@ -131,5 +131,24 @@ def _schema(mirror: str, snapshot_id: str, _snapshot: Snapshot) -> list[TableInf
     return _snapshot.schema()
 
 
+def functions(reading: Reading) -> list[tuple[str, str, str]]:
+    """The snapshot's own functions as (name, parameters, meaning)."""
+    return _functions(str(reading.mirror), reading.id, reading.snapshot)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _functions(mirror: str, snapshot_id: str, _snapshot: Snapshot) -> list[tuple[str, str, str]]:
+    rows = _snapshot.rows(
+        "SELECT DISTINCT ON (function_name) function_name AS name, parameters, coalesce(comment, description, '') AS "
+        "meaning FROM duckdb_functions() WHERE database_name = 'passatk' AND schema_name = 'analytics' ORDER BY 1"
+    )
+    return [(row["name"], f"({', '.join(row['parameters'])})", row["meaning"]) for row in rows]
+
+
+def newest_id(reading: Reading) -> str:
+    """The id of the newest published state of the mirror being read."""
+    return _newest(reading.mirror).id
+
+
 def _frozen(value: Any) -> Hashable:
     return tuple(value) if isinstance(value, list | tuple) else value

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 
-from dashboard import queries
+from dashboard import queries, readers, sql_editor, workbench
 from dashboard.controls import Controls
 from dashboard.frame import view
-from dashboard.scope import Row, summaries
-from dashboard.snapshots import Reading, schema
+from dashboard.snapshots import Reading
+from dashboard.sql_editor import TEXT
+from dashboard.sql_results import draw_result
 from dashboard.wording import plain, plural
-from store.analytics import CatalogueEntry
-from store.errors import PassatkError
+from store.analytics.sql_runner import SqlLimits
 
 _RESULT = "sql result"
-_TEXT = "sql text"
-_LAST = "sql text last run"
+_ASKED = "sql asked"
 #: A longer text does not go into the page's address.
-_LINKED = 1500
+_LINKED = 4_000
 _FIRST = """SELECT r.run, v.verifier, avg(pass_at_k(c.n, c.c, 1)) AS coverage_at_1
 FROM analytics.problem_counts AS c
 JOIN analytics.runs AS r USING (run_id)
@@ -31,119 +28,92 @@ ORDER BY coverage_at_1 DESC"""
 @view("SQL", "Ask the snapshot anything, in SQL.")
 def page(reading: Reading, controls: Controls) -> None:
     """The page."""
+    if not readers.may("analyst"):
+        st.info(
+            "SQL is for analysts. Ask whoever keeps the dashboard's access file; every other page is yours to read."
+        )
+        return
+    limits = SqlLimits()
     st.caption(
-        "One SELECT at a time, on a read-only snapshot, in a process of its own with limits on time, memory and rows."
+        f"Read-only snapshot {reading.taken_at:%H:%M:%S} UTC · one SELECT at a time, in a process of its own · "
+        f"{limits.seconds:.0f} s · {limits.memory.replace('MB', ' MB')} · first {limits.rows:,} rows shown, downloads are whole"
     )
-    left, right = st.columns([3, 7], gap="medium")
-    with left:
-        _catalogue(reading)
-        _schema(reading)
+    _from_link(controls)
+    left, right = st.columns([3, 8], gap="medium")
     with right:
-        _editor(reading, controls)
-        _result(reading)
+        _editor(reading)
+        text = st.session_state[TEXT]
+        if len(text) <= _LINKED:
+            controls.values["query"] = text
+        else:
+            st.caption(f"The query is longer than {_LINKED:,} characters, so the link of this page leaves it out.")
+        _ran(reading)
+        draw_result(reading, st.session_state.get(_RESULT))
+    with left:
+        workbench.catalogue(reading)
+        workbench.schema_tree(reading)
 
 
-def _catalogue(reading: Reading) -> None:
-    entries = {entry.title: entry for entry in reading.snapshot.sql_catalogue()}
-    title = st.selectbox("Catalogued queries", [*entries], index=None, placeholder="Choose one", key="sample query")
-    entry = entries.get(title or "")
-    if entry is None:
-        return
-    st.caption(f"{entry.question} {entry.grain.capitalize()}.")
-    if st.button("Put into the editor", key="use query"):
-        st.session_state[_TEXT] = _filled(reading, entry)
-
-
-def _filled(reading: Reading, entry: CatalogueEntry) -> str:
-    """The text of a catalogued query about the runs judged last; with places still to fill where that does not fit."""
-    judged = [row for row in summaries(reading) if row["judged"]]
-    judged.sort(key=lambda row: row["spent_usd"] is None)  # one with a price answers every question
-    if not judged:
-        return str(entry.sql)
-    values = _example(reading, judged)
-    for runs in (values["run"], values["run"][:1]):
-        wanted = {
-            one.name: runs if one.kind == "texts" else runs[0] if one.name == "run" else values[one.name]
-            for one in entry.parameters
-            if one.required and one.name in values
-        }
-        try:
-            return reading.ask(entry.name, **wanted).sql
-        except PassatkError:
-            continue
-    return str(entry.sql)
-
-
-def _example(reading: Reading, judged: list[Row]) -> dict[str, Any]:
-    """Values that stand for what a reader would ask about."""
-    first = judged[0]
-    runs = [row["run"] for row in judged if row["benchmark"] == first["benchmark"]][:2]
-    verifiers = [row["verifier"] for row in reading.ask("run_verifiers", run=first["run"]).records]
-    proxy = next((one for one in verifiers if one != first["reference"]), verifiers[0])
-    problem = reading.ask("pass_rates", run=first["run"]).records[0]["problem"]
-    return {"run": runs, "problem": problem, "sample_index": 0, "verifier": proxy, "target": 0.5}
-
-
-def _schema(reading: Reading) -> None:
-    tables_of = {table.name: table for table in schema(reading)}
-    name = st.selectbox(
-        "Tables",
-        [*tables_of],
-        format_func=lambda name: f"{name} · {plural(tables_of[name].rows, 'row')}",
-        key="sql table name",
-    )
-    if not name:
-        return
-    st.caption(tables_of[name].comment)
-    st.dataframe(
-        [{"column": column, "type": kind, "meaning": comment} for column, kind, comment in tables_of[name].columns],
-        hide_index=True,
-        height="content",
-        alt=f"Columns of {name}",
-    )
-
-
-def _editor(reading: Reading, controls: Controls) -> None:
+def _from_link(controls: Controls) -> None:
     asked = controls.link.text("query")
-    if asked is not None or _TEXT not in st.session_state:
-        st.session_state[_TEXT] = asked or st.session_state.get(_LAST, _FIRST)
-    # A form keeps a half-typed query from rerunning the page; Ctrl+Enter in the text sends it.
-    with st.form("sql form", border=False):
-        text = st.text_area("Query", key=_TEXT, height=230, label_visibility="collapsed") or ""
-        sent = st.form_submit_button("Run", type="primary", icon=":material/play_arrow:")
-    st.session_state[_LAST] = text
-    if len(text) <= _LINKED:
-        controls.values["query"] = text
-    if sent:
-        st.session_state[_RESULT] = queries.run(reading, text)
+    if asked is not None and asked != st.session_state.get(TEXT):
+        sql_editor.put(asked)
+    st.session_state.setdefault(TEXT, _FIRST)
 
 
-def _result(reading: Reading) -> None:
-    kept: queries.Kept | None = st.session_state.get(_RESULT)
-    if kept is None:
-        st.info("Results appear here. Ctrl+Enter runs the query.")
-        return
-    if kept.table is None:
-        st.error("The query did not run.")
-        st.code(kept.error, language=None, wrap_lines=True)
-        return
-    table = kept.table
+def _editor(reading: Reading) -> None:
+    sql_editor.editor(reading, on_run=lambda: _ask(""))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(f"{plural(kept.rows, 'row')} in {1000 * kept.seconds:,.0f} ms", width="content")
-        if kept.cut:
-            st.badge(plain(kept.cut), icon=":material/content_cut:", color="orange")
-        if kept.snapshot_id != reading.id:
-            st.badge("from an earlier snapshot", icon=":material/schedule:", color="gray")
-    if not table.num_rows:
-        st.info("The query ran and returned no row.")
+        st.button(
+            "Run",
+            type="primary",
+            icon=":material/play_arrow:",
+            key="run query",
+            help="Ctrl+Enter in the editor does the same.",
+            on_click=lambda: _ask(""),
+        )
+        st.button(
+            "Explain",
+            icon=":material/account_tree:",
+            key="explain query",
+            help="The plan DuckDB would follow; nothing is run.",
+            on_click=lambda: _ask("EXPLAIN "),
+        )
+        _history()
+        with st.popover("Elsewhere", icon=":material/terminal:", help="The same query outside the dashboard"):
+            st.caption("On the snapshot, with the same limits:")
+            st.code('passatk sql "$(cat query.sql)" --format csv', language="bash")
+            st.caption("In the store itself, as the read-only role; the contract's names are the same:")
+            st.code("passatk store psql -f query.sql", language="bash")
+
+
+def _history() -> None:
+    past = queries.history()
+    with st.popover("History", icon=":material/history:", disabled=not past, help="Queries of this session"):
+        for place, one in enumerate(past):
+            first = next((line for line in one.text.splitlines() if line.strip() and not line.startswith("--")), "")
+            came = "failed" if one.table is None else plural(one.rows, "row")
+            st.button(
+                f"{one.at:%H:%M:%S} · {came} · {plain(first[:60])}",
+                key=f"history {place}",
+                type="tertiary",
+                on_click=sql_editor.put,
+                args=(one.text,),
+            )
+
+
+def _ask(before: str) -> None:
+    st.session_state[_ASKED] = before
+
+
+def _ran(reading: Reading) -> None:
+    """Run what was asked for before the page was run: a press of Run, Explain, or Ctrl+Enter."""
+    before = st.session_state.pop(_ASKED, None)
+    if before is None:
         return
-    st.dataframe(table, hide_index=True, placeholder="null", alt="Result of the query", key="sql table")
-    st.download_button(
-        f"Download {plural(table.num_rows, 'row')} as CSV",
-        data=lambda: queries.csv_bytes(table),
-        file_name="result.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-        key="download result",
-    )
+    text = st.session_state[TEXT]
+    if not text.strip():
+        st.session_state[_RESULT] = None
+        return
+    explained = text.lstrip().upper().startswith("EXPLAIN")
+    st.session_state[_RESULT] = queries.run(reading, text if explained else before + text)

@@ -87,26 +87,35 @@ def run_sql(
         _running.release()
 
 
-def _run(text: str, mirror: Path, limits: SqlLimits, stop: threading.Event | None) -> SqlResult:
-    request = {
+def request_for(text: str, mirror: Path, limits: SqlLimits) -> dict[str, Any]:
+    """What the sandbox is asked."""
+    return {
         "text": text,
         "catalogue": str(catalogue_path(mirror).resolve()),
         "segments": str(segments_folder(mirror).resolve()),
         "cpu_seconds": int(limits.seconds * limits.threads) + 5,
         **limits.__dict__,
     }
+
+
+def sandbox() -> subprocess.Popen[bytes]:
+    """A process that answers one request. Its environment is empty: nothing to read there, no proxy, no home."""
     root = str(Path(next(iter(store.__path__))).parent)
-    # An empty environment: nothing a query could read there, no proxy, no home.
-    with subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, "-I", "-c", _START, root],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={},
         cwd="/",
-    ) as process:
+    )
+
+
+def _run(text: str, mirror: Path, limits: SqlLimits, stop: threading.Event | None) -> SqlResult:
+    request = json.dumps(request_for(text, mirror, limits)).encode()
+    with sandbox() as process:
         try:
-            return _result(*_conversation(process, json.dumps(request).encode(), limits, stop), limits)
+            return _result(*_conversation(process, request, limits, stop), limits)
         finally:
             process.kill()
 
@@ -153,7 +162,7 @@ def _hear(
 
 
 def _result(output: bytes, errors: bytes, limits: SqlLimits) -> SqlResult:
-    report = _report(errors)
+    report = report_of(errors)
     if report is None:
         raise QueryFailed(
             f"The query ended its process: it needed more than {limits.address_space / 2**30:.0f} GB of memory "
@@ -174,7 +183,8 @@ def _result(output: bytes, errors: bytes, limits: SqlLimits) -> SqlResult:
     )
 
 
-def _report(errors: bytes) -> dict[str, Any] | None:
+def report_of(errors: bytes) -> dict[str, Any] | None:
+    """How the process says it went; None when it ended without a word."""
     lines = errors.decode("utf-8", "replace").strip().splitlines()
     try:
         found = json.loads(lines[-1]) if lines else None
