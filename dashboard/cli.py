@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import click
 
-from dashboard import server
+from dashboard import access, server
 from store.errors import PassatkError
 from store.settings import StoreSettings
 
@@ -83,7 +83,7 @@ def _run(listen: server.Listen) -> None:
     settings = StoreSettings.from_environment()
     chosen = server.free_port(listen.address, listen.port)
     click.echo(f"The dashboard comes up at {server.Running(0, listen.address, chosen).url} (Ctrl-C stops it).")
-    environment = os.environ | {"PASSATK_HOME": str(settings.home), "PASSATK_MIRROR": str(settings.mirror)}
+    environment = os.environ | server.environment_of(settings)
     sys.stdout.flush()
     # The server takes this process over: signals reach it, and nothing is left between it and the terminal.
     line = server.command(listen, chosen)
@@ -97,8 +97,14 @@ def _checked(listen: server.Listen) -> server.Listen:
         raise BadAddress(
             f'"{listen.address}" is no address to listen on: give an IP address such as 127.0.0.1.'
         ) from None
-    if not loopback:
-        click.echo(
-            "Anyone who reaches this address can read every sample: the dashboard asks nobody who they are.", err=True
+    rules = access.current()
+    if not loopback and rules.by == "loopback":
+        raise BadAddress(
+            f"{listen.address} can be reached from elsewhere, and nobody is asked who they are: name an access file in "
+            f"{access.FILE}, or listen on {server.LOOPBACK} behind a proxy."
+        )
+    if not loopback and rules.by == "proxy" and not rules.proxies:
+        raise BadAddress(
+            f"{listen.address} can be reached from elsewhere: the access file must name the proxies = [...] to believe."
         )
     return listen

@@ -99,7 +99,7 @@ def _wanted(request: Request) -> Ticket:
 
 
 def _stream(opened: SqlExport, kind: str) -> Iterator[bytes]:
-    """The bytes of the file. An error after the first byte breaks the transfer off, so that no half file looks whole."""
+    """The bytes of the file. A late error breaks the transfer off, so that no half file looks whole."""
     with opened:
         writer = _Csv(opened.schema) if kind == "csv" else _Parquet(opened.schema)
         try:

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import snapshots
+from dashboard import access, readers, snapshots
 from dashboard.controls import Controls
 from dashboard.snapshots import Reading
-from dashboard.wording import ago, plural
+from dashboard.wording import ago, plain, plural
 from store.analytics import NoSnapshot
 from store.errors import PassatkError
 
@@ -47,6 +47,9 @@ def view(title: str, question: str) -> Callable[[Body], Callable[[], None]]:
 
 
 def _shown(title: str, question: str, body: Body, head: DeltaGenerator) -> None:
+    if not readers.may("viewer"):
+        _not_let_in()
+        return
     try:
         reading = snapshots.current()
     except NoSnapshot as error:
@@ -67,6 +70,17 @@ def _shown(title: str, question: str, body: Body, head: DeltaGenerator) -> None:
     with link, st.popover("Link", type="tertiary", icon=":material/link:", help="The address of exactly this view"):
         st.caption("This address holds every choice on the page and the snapshot it was made from.")
         st.code(controls.permalink(), language=None, wrap_lines=True)
+
+
+def _not_let_in() -> None:
+    """Nothing is read for whoever has no role."""
+    who = readers.reader().name
+    if access.current().by == "oidc" and who is None:
+        st.info("This dashboard asks who you are.")
+        st.button("Log in", type="primary", on_click=st.login)
+        return
+    named = f"{plain(who)} has" if who else "Nobody is named by the proxy, so there is"
+    st.error(f"{named} no role here. Ask whoever keeps the dashboard's access file.")
 
 
 def _guarded(body: Callable[[], None]) -> None:

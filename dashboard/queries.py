@@ -74,12 +74,14 @@ def _watch(waiting: Future[SqlResult]) -> None:
     if waiting.done():
         return
     begun = time.monotonic() - _PATIENCE
-    place = st.container(horizontal=True, vertical_alignment="center")
+    slot = st.empty()
+    place = slot.container(horizontal=True, vertical_alignment="center")
     place.button("Stop", key="stop query", icon=":material/stop:")
     line = place.empty()
     while not waiting.done():
         line.caption(f"Running for {time.monotonic() - begun:.0f} s")
         wait([waiting], timeout=0.25)
+    slot.empty()
 
 
 def _outcome(reading: Reading, text: str, done: Future[SqlResult]) -> Kept:

@@ -10,6 +10,8 @@ from typing import Any
 
 from starlette.middleware import Middleware
 
+from dashboard import access
+
 _INLINE = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
 
@@ -47,7 +49,7 @@ def headers() -> list[Middleware]:
 
 
 class _Headers:
-    """Adds headers to every HTTP answer; websockets pass untouched."""
+    """Adds headers to every HTTP answer, and lets in only whom the access rules let speak."""
 
     def __init__(self, app: Any, values: dict[bytes, bytes]) -> None:
         self._app = app
@@ -59,4 +61,18 @@ class _Headers:
                 message["headers"] = [*message["headers"], *self._values.items()]
             await send(message)
 
+        client = (scope.get("client") or (None,))[0]
+        if scope["type"] in ("http", "websocket") and not access.current().trusts(client):
+            await _refuse(scope, sent if scope["type"] == "http" else send)
+            return
         await self._app(scope, receive, sent if scope["type"] == "http" else send)
+
+
+async def _refuse(scope: Any, send: Any) -> None:
+    """Only the proxies named in the access file may connect: anybody else could claim to be anybody."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    text = b"Come by the proxy in front of this dashboard.\n"
+    await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
+    await send({"type": "http.response.body", "body": text})

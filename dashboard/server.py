@@ -125,6 +125,15 @@ def command(listen: Listen, port: int) -> list[str]:
     ]
 
 
+def environment_of(settings: StoreSettings) -> dict[str, str]:
+    """What the server's process is told; an address it sees is the peer's own, never what a header says."""
+    return {
+        "PASSATK_HOME": str(settings.home),
+        "PASSATK_MIRROR": str(settings.mirror),
+        "FORWARDED_ALLOW_IPS": "nobody",
+    }
+
+
 def start(settings: StoreSettings, listen: Listen) -> tuple[Running, bool]:
     """Start in the background and wait for the first answer; returns it and whether it is new.
 
@@ -137,7 +146,7 @@ def start(settings: StoreSettings, listen: Listen) -> tuple[Running, bool]:
     if known is not None:
         stop(settings.home)
     chosen = free_port(listen.address, listen.port)
-    environment = os.environ | {"PASSATK_HOME": str(settings.home), "PASSATK_MIRROR": str(settings.mirror)}
+    environment = os.environ | environment_of(settings)
     with log_file(settings.home).open("ab") as log:
         process = subprocess.Popen(
             command(listen, chosen),

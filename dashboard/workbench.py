@@ -77,7 +77,7 @@ def _example(reading: Reading, judged: list[Row]) -> dict[str, Any]:
 
 
 def schema_tree(reading: Reading) -> None:
-    """Every table with its comment, rows and columns; those without a row below the others."""
+    """Every table with its comment, rows and columns; those without a row in one place below."""
     tables = schema(reading)
     wanted = (
         st.text_input("Tables and columns", placeholder="Filter tables and columns", key="table filter") or ""
@@ -85,9 +85,15 @@ def schema_tree(reading: Reading) -> None:
     found = [one for one in tables if _matches(one, wanted)]
     if not found:
         st.info("No table matches. Clear the filter.")
-    for table in sorted(found, key=lambda one: not one.rows):
-        with st.expander(f"{table.name} · {plural(table.rows, 'row')}", icon=":material/table:"):
-            _table(table)
+    for table in found:
+        if table.rows:
+            with st.expander(f"{table.name} · {plural(table.rows, 'row')}", icon=":material/table:"):
+                _table(table)
+    empty = [one for one in found if not one.rows]
+    if empty:
+        with st.expander(f"Without rows here · {plural(len(empty), 'table')}", icon=":material/table_rows_narrow:"):
+            for table in empty:
+                st.caption(f"`{table.name}` {plain(table.comment)}")
     _functions(reading, wanted)
 
 

@@ -36,7 +36,8 @@ def page(reading: Reading, controls: Controls) -> None:
     limits = SqlLimits()
     st.caption(
         f"Read-only snapshot {reading.taken_at:%H:%M:%S} UTC · one SELECT at a time, in a process of its own · "
-        f"{limits.seconds:.0f} s · {limits.memory.replace('MB', ' MB')} · first {limits.rows:,} rows shown, downloads are whole"
+        f"{limits.seconds:.0f} s · {limits.memory.replace('MB', ' MB')} · "
+        f"first {limits.rows:,} rows shown, downloads are whole"
     )
     _from_link(controls)
     left, right = st.columns([3, 8], gap="medium")
