@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard.views import compare, cost, coverage, health, overview, precision, problems, samples, sql
+from dashboard.views import compare, cost, coverage, health, overview, precision, problems, samples, sql, workers
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage
@@ -21,6 +21,7 @@ _PAGES = {
     "problems": ("Inspect", "Problems", ":material/grid_on:", problems.page),
     "samples": ("Inspect", "Samples", ":material/article:", samples.page),
     "sql": ("Inspect", "SQL", ":material/terminal:", sql.page),
+    "workers": ("Operate", "Workers", ":material/memory:", workers.page),
     "health": ("Operate", "Data health", ":material/monitor_heart:", health.page),
 }
 

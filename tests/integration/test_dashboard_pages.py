@@ -23,7 +23,7 @@ from store.settings import StoreSettings
 from tests.integration.test_dashboard_store import HOSTILE, RUNS, seed
 
 SHELL = Path(next(iter(dashboard.__path__))) / "shell.py"
-PAGES = ("overview", "coverage", "precision", "cost", "compare", "problems", "samples", "sql", "health")
+PAGES = ("overview", "coverage", "precision", "cost", "compare", "problems", "samples", "sql", "workers", "health")
 BIG, SMALL, UNPRICED = (run.name for run in RUNS)
 
 

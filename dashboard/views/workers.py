@@ -1,0 +1,224 @@
+"""Workers: who is at work, what waits, which runs are under way, and how fast the last hour was."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+import streamlit as st
+
+from dashboard import access, live, readers
+from dashboard.charts.activity import latency_spec, throughput_spec
+from dashboard.controls import Controls
+from dashboard.frame import view
+from dashboard.snapshots import Reading
+from dashboard.wording import plain
+
+#: After so long without an interaction a page stops looking by itself, seconds.
+_LIVE_SECONDS = 30 * 60
+_STARTED = "workers page live since"
+#: A heartbeat older than this is pointed out, and than that is alarming, seconds.
+_LATE, _GONE = 30, 120
+
+
+@view("Workers", "Who is at work, what waits, and how fast? Read from the store now, not from the snapshot.")
+def page(reading: Reading, controls: Controls) -> None:
+    """The page."""
+    del reading, controls
+    may_live = os.environ.get("PASSATK_LIVE") != "0"
+    on = st.toggle("Live", value=may_live, key="workers live", help=f"Looks again every {live.EVERY:.0f} s.")
+    now = datetime.now(UTC)
+    began = st.session_state.setdefault(_STARTED, now)
+    if not on:
+        st.session_state[_STARTED] = now
+    elif (now - began).total_seconds() > _LIVE_SECONDS:
+        on = False
+        st.caption("Paused after 30 minutes without a click. Turn Live off and on to go on.")
+    st.fragment(_now, run_every=live.EVERY if on and may_live else None)()
+    _actions()
+
+
+def _now() -> None:
+    state, error = live.latest()
+    if error:
+        st.error(f"The store is not reachable. {plain(error)}")
+    if state is None:
+        return
+    if error:
+        st.caption(f"Showing what was heard at {state['at'][11:19]} UTC.")
+    _tiles(state)
+    _workers(state["workers"])
+    _runs(state["runs"])
+    _queues(state["queues"])
+    _hour(state)
+
+
+def _tiles(state: dict[str, Any]) -> None:
+    up = [one for one in state["workers"] if one["state"] == "running"]
+    minute = state["minutes"][-2] if len(state["minutes"]) > 1 else {}
+    oldest = max((one["oldest_seconds"] or 0 for one in state["queues"]), default=0)
+    tiles = {
+        "Workers up": f"{len(up)}",
+        "Samples/s": f"{sum(one['samples_per_second'] for one in up):,.1f}",
+        "Tokens/s": f"{(minute.get('tokens') or 0) / 60:,.0f}",
+        "Verdicts/s": f"{sum(one['verdicts_per_second'] for one in up):,.1f}",
+        "Batches waiting": f"{sum(one['ready'] for one in state['queues']):,}",
+        "Oldest waits": f"{oldest:,.0f} s",
+        "Failures, last hour": f"{sum(one['failures'] or 0 for one in state['minutes']):,}",
+    }
+    for column, (label, value) in zip(st.columns(len(tiles)), tiles.items(), strict=True):
+        column.metric(label, value)
+
+
+def _workers(workers: list[dict[str, Any]]) -> None:
+    st.header("Workers", anchor=False)
+    if not workers:
+        st.info("No worker was seen in the last hour. Start one that draws and one that judges:")
+        st.code("passatk worker generate --model MODEL\npassatk worker verify", language="bash")
+        return
+    now = datetime.now(UTC)
+    rows = [
+        {
+            "": _light(one, now),
+            "worker": one["name"],
+            "takes from": one["queues"],
+            "device": one["device"] or "-",
+            "samples/s": one["samples_per_second"],
+            "verdicts/s": one["verdicts_per_second"],
+            "failures/min": one["failures"],
+            "holds batch": one["batch_id"],
+            "seen": f"{_age(one, now):,.0f} s ago",
+            "version": one["version"],
+            "last error": plain((one["error"] or "")[:200]),
+        }
+        for one in workers
+    ]
+    st.dataframe(rows, hide_index=True, width="stretch", alt="Workers", key="workers table")
+
+
+def _age(worker: dict[str, Any], now: datetime) -> float:
+    return max(0.0, (now - datetime.fromisoformat(worker["seen_at"])).total_seconds())
+
+
+def _light(worker: dict[str, Any], now: datetime) -> str:
+    """A word, not only a colour: what a heartbeat's age says."""
+    if worker["state"] == "stopped":
+        return "stopped"
+    age = _age(worker, now)
+    return "🟢 up" if age < _LATE else "🟠 late" if age < _GONE else "🔴 silent"
+
+
+def _runs(runs: list[dict[str, Any]]) -> None:
+    st.header("Runs under way", anchor=False)
+    if not runs:
+        st.info("No run has work left or was written to in the last hour.")
+        return
+    rows = [
+        {
+            "run": one["run"],
+            "status": "stalled" if one["stalled"] else one["state"] if one["state"] != "open" else _status(one),
+            "drawn": (one["samples"] / one["wanted"]) if one["wanted"] else None,
+            "samples": one["samples"],
+            "judged": one["judged"],
+            "samples/s": float(one["samples_per_second"]),
+            "verdicts/s": float(one["verdicts_per_second"]),
+            "ETA": _eta(one),
+            "batches open": one["open_batches"],
+            "set aside": one["failed_batches"],
+            "last error": plain((one["error"] or "")[:200]),
+        }
+        for one in runs
+    ]
+    config = {"drawn": st.column_config.ProgressColumn("drawn", min_value=0.0, max_value=1.0, format="percent")}
+    st.dataframe(rows, hide_index=True, column_config=config, alt="Runs under way", key="live runs")
+
+
+def _status(run: dict[str, Any]) -> str:
+    return "running" if run["open_batches"] else "idle"
+
+
+def _eta(run: dict[str, Any]) -> str:
+    left = (run["wanted"] or 0) - run["samples"]
+    rate = float(run["samples_per_second"])
+    if left <= 0 or not run["wanted"]:
+        return ""
+    return f"{left / rate / 60:,.0f} min" if rate else "no progress"
+
+
+def _queues(queues: list[dict[str, Any]]) -> None:
+    if queues:
+        st.header("Queues", anchor=False)
+        rows = [
+            {
+                "queue": one["queue"],
+                "waiting": one["ready"],
+                "in work": one["leased"],
+                "oldest waits, s": one["oldest_seconds"],
+            }
+            for one in queues
+        ]
+        st.dataframe(rows, hide_index=True, width="content", alt="Queues", key="live queues")
+
+
+def _hour(state: dict[str, Any]) -> None:
+    minutes = state["minutes"]
+    if all(one["samples"] is None for one in minutes) and not state["latency"]:
+        st.caption("No worker has reported in the last hour, so there is nothing to draw.")
+        return
+    st.header("The last hour", anchor=False)
+    charts = {
+        title: throughput_spec(minutes, name, title)
+        for name, title in (("samples", "Samples/s"), ("verdicts", "Verdicts/s"))
+        if any(one[name] for one in minutes)
+    }
+    if state["latency"]:
+        charts["Seconds to a verdict"] = latency_spec(state["latency"])
+    for column, (title, spec) in zip(st.columns(len(charts) or 1), charts.items(), strict=False):
+        column.caption(title)
+        column.vega_lite_chart(spec=spec, key=f"hour {title}", alt=f"{title}, last hour")
+
+
+_COMMANDS = {
+    "Pause": ("run", "pause", "Batches in work are finished; nothing more is taken until it is resumed."),
+    "Resume": ("run", "resume", "Its waiting batches are sent again."),
+    "Retry what was set aside": ("run", "failed", "Every batch that was set aside gets all its tries again."),
+    "Cancel": ("run", "cancel", "What waits is dropped; what is stored stays."),
+}
+
+
+def _actions() -> None:
+    """Actions for operators; everybody else sees the command to ask for."""
+    state, _ = live.latest()
+    runs = [one["run"] for one in (state or {}).get("runs", [])]
+    if not runs:
+        return
+    st.header("Act on a run", anchor=False)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        run = st.selectbox("Run", runs, key="acted run", width=320)
+        action = st.selectbox("Action", [*_COMMANDS], key="run action", width=280)
+        words = _words(action, run)
+        if readers.may("operator") and st.button(f"{action} …", key="act"):
+            _confirm(action, run, words)
+    said = st.session_state.pop("act said", None)
+    if said:
+        (st.success if said[0] else st.error)(plain(said[1]))
+    st.caption("On the command line:" if readers.may("operator") else "For operators, on the command line:")
+    st.code(" ".join(("passatk", *words)), language="bash")
+
+
+def _words(action: str, run: str) -> tuple[str, ...]:
+    group, verb, _ = _COMMANDS[action]
+    return (group, verb, run, "--retry") if verb == "failed" else (group, verb, run)
+
+
+@st.dialog("Act on a run")
+def _confirm(action: str, run: str, words: tuple[str, ...]) -> None:
+    st.markdown(f"**{action}: {plain(run)}**")
+    st.caption(_COMMANDS[action][2])
+    st.code(" ".join(("passatk", *words)), language="bash")
+    if st.button("Do it", type="primary", key="act confirmed"):
+        access.require("operator", readers.reader())  # buttons hide, this refuses
+        with st.spinner("Working"):
+            st.session_state["act said"] = live.command(*words)
+        st.rerun()

@@ -1,0 +1,115 @@
+"""What is going on just now: counted from batches and reports, heard by the dashboard from a process of its own."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+import streamlit as st
+from click.testing import CliRunner
+from streamlit.testing.v1 import AppTest
+
+from dashboard import live
+from store.connection import transaction
+from store.live import live_state
+from store.live_cli import live as live_command
+from store.worker_registry import Report, register_worker, write_report
+from tests.integration.conftest import Workshop
+
+
+@pytest.fixture(autouse=True)
+def ended() -> Iterator[None]:
+    """No feed outlives its test."""
+    yield
+    feed = live._feed()
+    if feed.process is not None:
+        feed.process.kill()
+        feed.process.wait()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def busy(workshop: Workshop) -> Workshop:
+    """A run of 2 x 8 samples: 3 drawn, one batch waits, one was set aside; one worker has just reported."""
+    run = workshop.run()
+    first, second = workshop.problems(run)
+    workshop.draw(run, first, range(3))
+    workshop.batch(run, first, 3, 8)
+    workshop.batch(run, second, 0, 8, state="failed", error="out of memory")
+    with transaction() as connection:
+        worker = register_worker(connection, "host:1:x", "host", "generate.tiny", "0.1", "cpu")
+        write_report(connection, worker, Report(5.0, 30, 600, 0, 0, batch_id=1))
+    return workshop
+
+
+def test_runs_queues_and_workers_are_counted(busy: Workshop) -> None:
+    with transaction() as connection:
+        state = live_state(connection)
+    (run,) = state["runs"]
+    assert (run["samples"], run["wanted"], run["open_batches"], run["failed_batches"]) == (3, 16, 1, 1)
+    assert run["error"] == "out of memory"
+    assert not run["stalled"]
+    (queue,) = state["queues"]
+    assert (queue["queue"], queue["ready"], queue["leased"]) == ("generate.tiny", 1, 0)
+    (worker,) = state["workers"]
+    assert worker["state"] == "running"
+    assert worker["samples_per_second"] == pytest.approx(6.0)
+    assert len(state["minutes"]) == 60
+    assert sum(one["samples"] or 0 for one in state["minutes"]) == 30
+    assert state["minutes"][0]["samples"] is None, "a minute without a report is a gap, not a zero"
+
+
+def test_a_run_that_waits_and_writes_nothing_is_stalled(busy: Workshop) -> None:
+    busy.rows(
+        "UPDATE store.batches SET done_at = now() - interval '10 minutes', created_at = now() - interval '1 hour'"
+    )
+    with transaction() as connection:
+        assert live_state(connection)["runs"][0]["stalled"]
+
+
+def test_the_command_prints_one_line_of_json(busy: Workshop) -> None:
+    printed = CliRunner().invoke(live_command, [], catch_exceptions=False).output
+    assert json.loads(printed)["runs"][0]["run"] == "small"
+
+
+def page() -> AppTest:
+    script = "from dashboard.views import workers\nworkers._now()\nworkers._actions()"
+    return AppTest.from_string(script, default_timeout=120).run()
+
+
+def test_the_page_shows_it_and_acts_only_after_a_second_yes(busy: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PASSATK_LIVE", "0")
+    test = page()
+    assert not test.exception
+    assert {one.label: one.value for one in test.metric}["Workers up"] == "1"
+    assert list(test.dataframe[1].value["run"]) == ["small"]
+    assert test.code[-1].value == "passatk run pause small"
+    test.button(key="act").click().run()
+    assert busy.one("SELECT state FROM store.runs") == "open"
+
+
+def test_a_store_that_is_gone_is_said_and_the_last_state_stays(busy: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert live.latest()[0] is not None
+    monkeypatch.setenv("PASSATK_DATABASE_URL", "postgresql://nobody@127.0.0.1:9/none")
+    feed = live._feed()
+    assert feed.process is not None
+    feed.process.terminate()
+    feed.process.wait()
+    until = time.monotonic() + 60
+    state, error = live.latest()
+    while error is None and time.monotonic() < until:
+        time.sleep(0.2)
+        state, error = live.latest()
+    assert error
+    assert state is not None
+
+
+def test_a_command_runs_in_a_process_of_its_own(busy: Workshop) -> None:
+    done, said = live.command("run", "pause", "small")
+    assert done, said
+    assert busy.one("SELECT state FROM store.runs") == "paused"
+    done, said = live.command("run", "pause", "nobody")
+    assert not done
+    assert said.startswith('No run "nobody"')
