@@ -102,21 +102,41 @@ class _Usd(click.ParamType[Decimal]):
 @click.option("--input", "input_usd", type=_Usd(), required=True, help="US$ per million prompt tokens.")
 @click.option("--output", "output_usd", type=_Usd(), required=True, help="US$ per million completion tokens.")
 @click.option("--cached-input", type=_Usd(), help="US$ per million prompt tokens read from a cache.")
+@click.option("--cache-write", type=_Usd(), help="US$ per million prompt tokens written to a cache; default: as input.")
+@click.option("--reasoning", type=_Usd(), help="US$ per million reasoning tokens; default: as output.")
+@click.option("--request", type=_Usd(), help="US$ per request, beside its tokens.")
 @click.option("--gpu-hour", type=_Usd(), help="US$ per GPU hour.")
+@click.option("--source", help="Where the price was read.")
 @click.option("--from", "valid_from", type=click.DateTime(["%Y-%m-%d"]), required=True, help="First day of the price.")
 def set_command(
     model: str,
     input_usd: Decimal,
     output_usd: Decimal,
     cached_input: Decimal | None,
+    cache_write: Decimal | None,
+    reasoning: Decimal | None,
+    request: Decimal | None,
     gpu_hour: Decimal | None,
+    source: str | None,
     valid_from: datetime,
 ) -> None:
     """Set a model's price from a day on. Older prices stay; stored samples are priced again by the next query."""
     ready()
     day: date = valid_from.date()
     with transaction() as connection:
-        set_price(connection, model, day, input_usd, output_usd, cached_input, gpu_hour)
+        set_price(
+            connection,
+            model,
+            day,
+            input_usd,
+            output_usd,
+            cached_input_usd=cached_input,
+            gpu_hour_usd=gpu_hour,
+            cache_write_usd=cache_write,
+            reasoning_usd=reasoning,
+            request_usd=request,
+            source=source,
+        )
     click.echo(f"{model} costs US$ {input_usd} in and {output_usd} out per million tokens from {day}.")
 
 

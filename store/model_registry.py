@@ -129,27 +129,35 @@ def set_price(
     output_usd: Decimal,
     cached_input_usd: Decimal | None = None,
     gpu_hour_usd: Decimal | None = None,
+    cache_write_usd: Decimal | None = None,
+    reasoning_usd: Decimal | None = None,
+    request_usd: Decimal | None = None,
+    source: str | None = None,
 ) -> int:
-    """Add a price, in US$ per million tokens (and per GPU hour), from a day on; returns its key.
+    """Add a price, in US$ per million tokens (per GPU hour, per request), from a day on; returns its key.
 
     Nothing is overwritten: another price for the same day is a later row, which counts. The same price again is none.
     """
-    for amount in (input_usd, output_usd, cached_input_usd, gpu_hour_usd):
-        if amount is not None and (not amount.is_finite() or not 0 <= amount <= _LARGEST_PRICE):
-            raise BadPrice(f"A price of {amount} cannot be: give US$ per million tokens, 0 to {_LARGEST_PRICE:,}.")
     model = find_model(connection, model_name)
     amounts = {
         "input_usd_per_mtok": input_usd,
         "cached_input_usd_per_mtok": cached_input_usd,
+        "cache_write_usd_per_mtok": cache_write_usd,
         "output_usd_per_mtok": output_usd,
+        "reasoning_usd_per_mtok": reasoning_usd,
         "gpu_hour_usd": gpu_hour_usd,
+        "request_usd": request_usd,
     }
+    for amount in amounts.values():
+        if amount is not None and (not amount.is_finite() or not 0 <= amount <= _LARGEST_PRICE):
+            raise BadPrice(f"A price of {amount} cannot be: give US$ per million tokens, 0 to {_LARGEST_PRICE:,}.")
     same_day = (prices.c.model_id == model.model_id, prices.c.valid_from == valid_from)
     latest = connection.execute(sa.select(prices).where(*same_day).order_by(prices.c.price_id.desc()).limit(1))
     row = latest.mappings().one_or_none()
     if row is not None and all(row[name] == amount for name, amount in amounts.items()):
         return int(row["price_id"])
-    statement = sa.insert(prices).values(model_id=model.model_id, valid_from=valid_from, **amounts)
+    values = {"model_id": model.model_id, "valid_from": valid_from, "source": source}
+    statement = sa.insert(prices).values(**values, **amounts)
     return int(connection.execute(statement.returning(prices.c.price_id)).scalar_one())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import queries, readers, sql_editor, workbench
 from dashboard.controls import Controls
@@ -42,13 +43,15 @@ def page(reading: Reading, controls: Controls) -> None:
     _from_link(controls)
     left, right = st.columns([3, 8], gap="medium")
     with right:
-        _editor(reading)
+        past = _editor(reading)
         text = st.session_state[TEXT]
         if len(text) <= _LINKED:
             controls.values["query"] = text
         else:
             st.caption(f"The query is longer than {_LINKED:,} characters, so the link of this page leaves it out.")
         _ran(reading)
+        with past:  # after the query: what has just run belongs to the past
+            _history()
         draw_result(reading, st.session_state.get(_RESULT))
     with left:
         workbench.catalogue(reading)
@@ -62,7 +65,8 @@ def _from_link(controls: Controls) -> None:
     st.session_state.setdefault(TEXT, _FIRST)
 
 
-def _editor(reading: Reading) -> None:
+def _editor(reading: Reading) -> DeltaGenerator:
+    """Draw the editor and its buttons; the place among them where the session's past belongs."""
     sql_editor.editor(reading, on_run=lambda: _ask(""))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
@@ -80,12 +84,13 @@ def _editor(reading: Reading) -> None:
             help="The plan DuckDB would follow; nothing is run.",
             on_click=lambda: _ask("EXPLAIN "),
         )
-        _history()
+        past = st.container(width="content")
         with st.popover("Elsewhere", icon=":material/terminal:", help="The same query outside the dashboard"):
             st.caption("On the snapshot, with the same limits:")
             st.code('passatk sql "$(cat query.sql)" --format csv', language="bash")
             st.caption("In the store itself, as the read-only role; the contract's names are the same:")
             st.code("passatk store psql -f query.sql", language="bash")
+    return past
 
 
 def _history() -> None:

@@ -72,3 +72,20 @@ def test_prices_that_cannot_be(amount: str, place: int) -> None:
 def test_an_unknown_model_names_the_known_ones() -> None:
     with pytest.raises(ModelUnknown, match='No model "huge"; there are: big, tiny'):
         _set("huge", JANUARY, "1", "1")
+
+
+def test_every_class_of_token_may_have_its_price(workshop: Any) -> None:
+    with transaction() as connection:
+        set_price(
+            connection,
+            "tiny",
+            JANUARY,
+            Decimal(1),
+            Decimal(2),
+            cache_write_usd=Decimal("1.25"),
+            reasoning_usd=Decimal(3),
+            request_usd=Decimal("0.01"),
+            source="price list of 2026",
+        )
+    query = "SELECT cache_write_usd_per_mtok, reasoning_usd_per_mtok, request_usd, source FROM store.prices"
+    assert workshop.rows(query) == [(Decimal("1.25"), Decimal(3), Decimal("0.01"), "price list of 2026")]
