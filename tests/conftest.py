@@ -26,7 +26,7 @@ for _name in [name for name in os.environ if name.startswith("PASSATK_") and nam
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How long the chaos test goes on."""
-    parser.addoption("--chaos-rounds", type=int, default=20, help="rounds of the chaos test, all brokers together")
+    parser.addoption("--chaos-rounds", type=int, default=5, help="rounds of the chaos test, all brokers together")
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,7 @@ _GIGABYTE = 1 << 30
 #: What the environment may say; anything else that starts so is a slip of the pen.
 SETTINGS = frozenset(
     {
+        "PASSATK_ACCESS",
         "PASSATK_BROKER_URL",
         "PASSATK_CHROMIUM",
         "PASSATK_DATABASE_URL",

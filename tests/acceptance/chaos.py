@@ -229,4 +229,4 @@ class Chaos:
                 return bool(left == 0)
             return False
 
-        self.house.wait_for(complete, 180)
+        self.house.wait_for(complete, 400)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from functools import partial
 
 import pytest
-from amqp.exceptions import ChannelError
-from kombu import Connection
 
 from store.tickets import SAMPLES_A_MESSAGE
 from tests.acceptance.broker_servers import BROKERS, free_port
@@ -34,17 +31,7 @@ def test_a_run_over_a_real_broker_with_a_worker_killed(house, name: str) -> None
         house.draw_worker()
         house.passatk("run", "start", "brokered")
         house.assert_whole("brokered", 6, 256)
-        if name == "rabbitmq":
-            _is_a_quorum_queue(server.url, "generate.arithmetic")
         assert house.rows("SELECT to_regclass('pgmq.meta') IS NULL") == [(True,)]  # the embedded broker was not used
-
-
-def _is_a_quorum_queue(url: str, name: str) -> None:
-    """Declaring it as another kind is refused, and the broker says which kind it has."""
-    with Connection(url) as connection:
-        declare = partial(connection.channel().queue_declare, name, durable=True, auto_delete=False)
-        with pytest.raises(ChannelError, match=r"x-queue-type.*'quorum'"):
-            declare(arguments={"x-queue-type": "classic"})
 
 
 @pytest.mark.parametrize(

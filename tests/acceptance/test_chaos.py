@@ -1,6 +1,6 @@
 """Nothing is lost, nothing is doubled, and the samples are those of an undisturbed run, whatever happens on the way.
 
-20 rounds in all by default, seeded; `pytest tests/acceptance/test_chaos.py --chaos-rounds 50` on demand.
+5 rounds in all by default, seeded; `pytest tests/acceptance/test_chaos.py --chaos-rounds 20` (or 50) on demand.
 """
 
 from __future__ import annotations

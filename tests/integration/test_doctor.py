@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ def test_every_setting_is_known_to_the_doctor() -> None:
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
                     value = node.args[0].value
-                    named |= {value} if isinstance(value, str) and value.startswith("PASSATK_") else set()
+                    named |= {value} if isinstance(value, str) and re.fullmatch(r"PASSATK_[A-Z_]+", value) else set()
     assert {name for name in named if name != "PASSATK_"} <= doctor.SETTINGS
 
 

@@ -76,7 +76,7 @@ class World:
             batch = Batch(*(getattr(row, name) for name in list(Batch.__dataclass_fields__)[:8]))
             if batch.verifier_id is None:
                 mark_done(connection, write_samples(connection, [self.sample(batch, i) for i in batch.indexes]))
-                follow_with_verification(connection, batch)
+                follow_with_verification(connection, [batch])
             else:
                 mark_done(connection, write_verdicts(connection, [self.verdict(batch, i) for i in batch.indexes]))
                 steps_after(connection, batch)
