@@ -128,8 +128,8 @@ class House:
     def logs(self) -> str:
         return "\n".join(f"== {log.name}\n{log.read_text()[-3000:]}" for log in sorted(self.home.glob("worker-*.log")))
 
-    def assert_whole(self, name: str, problems: int, samples: int) -> None:
-        """Every (problem, index) has exactly one sample, and every sample one verdict of each verifier."""
+    def assert_whole(self, name: str, problems: int, samples: int, verifiers: int = 2) -> None:
+        """Every (problem, index) has exactly one sample, and every sample one verdict of each of so many verifiers."""
         counted = self.rows(
             "SELECT count(*), count(DISTINCT (problem_id, sample_index)), min(sample_index), max(sample_index) "
             "FROM store.samples JOIN store.runs USING (run_id) WHERE name = %s",
@@ -141,7 +141,7 @@ class House:
             "JOIN store.runs USING (run_id) WHERE name = %s GROUP BY verifier_id",
             name,
         )
-        assert [row[1:] for row in verdicts] == [(problems * samples, problems * samples)] * 2, self.logs()
+        assert [row[1:] for row in verdicts] == [(problems * samples, problems * samples)] * verifiers, self.logs()
 
     def texts(self, name: str) -> dict[tuple[str, int], str]:
         """Every completion of a run, by problem and index."""

@@ -32,7 +32,7 @@ def test_stopped_and_run_again(house) -> None:
         drawn = house.status("demo")["samples"]
         first = house.texts("demo")
         assert _demo(house, log).wait(300) == 0, log.read_text()
-        house.assert_whole("demo", 100, SAMPLES)
+        house.assert_whole("demo", 100, SAMPLES, verifiers=3)  # chain, answer and the reward model
         after = house.texts("demo")
         assert len(first) == drawn
         assert {key: after[key] for key in first} == first
