@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -104,7 +105,7 @@ def _was_reached(server: socket.socket) -> bool:
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     """A folder anybody may write to, a secret anybody may read, servers of every family, a process to kill."""
-    root = Path("/tmp") / f"passatk-host-{os.getpid()}"
+    root = Path(tempfile.gettempdir()) / f"passatk-host-{os.getpid()}"
     opened = root / "open"
     opened.mkdir(parents=True)
     root.chmod(0o755)
@@ -230,8 +231,16 @@ def test_attack_by_a_whole_program(path: Path, sandbox: Sandbox, host: Host) -> 
     assert sandbox.pid == zygote, "the attack cost the sandbox its zygote"
 
 
+@pytest.fixture
+def own_folder() -> Iterator[Path]:
+    """A folder that an ordinary user may reach and write to, whatever the rights on /tmp are."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as made:
+        Path(made).chmod(0o1777)
+        yield Path(made)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_an_ordinary_user_is_as_safe() -> None:
+def test_an_ordinary_user_is_as_safe(own_folder: Path) -> None:
     """The attacks that name the dangers, run by an ordinary user in a process of its own."""
     python = shutil.which("python3", path="/usr/bin:/bin")
     if python is None or shutil.which("setpriv") is None:
@@ -239,9 +248,8 @@ def test_an_ordinary_user_is_as_safe() -> None:
     root = Path(__file__).parents[2]
     command = ["setpriv", "--reuid", "4321", "--regid", "4321", "--clear-groups", python]
     packages = [path for path in sys.path if path.endswith("-packages")]
-    Path("/tmp").chmod(0o1777)  # as on every machine; whatever tidied it up before, an ordinary user writes there
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join([str(root), *packages]), "HOME": "/tmp"}
-    environment["PYTHONDONTWRITEBYTECODE"] = "1"
+    environment |= {"PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(own_folder)}
     reach = [*command, "-c", "import psycopg, pytest, workers"]
     if subprocess.run(reach, cwd="/", env=environment, capture_output=True, check=False).returncode:
         pytest.skip("the checkout and its packages are not readable for others, or of another Python")
