@@ -15,7 +15,7 @@ def main() -> None:
     (found,) = entry_points(group="passatk.commands", name="mirror")
     command: click.Command = found.load()
     try:
-        command.main(["refresh"], standalone_mode=False)
+        command.main(["refresh", "--no-curves"], standalone_mode=False)
     except (PassatkError, click.ClickException) as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(1)

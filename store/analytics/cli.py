@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -29,6 +30,9 @@ _ANY_FORMAT = click.option(
     help="parquet needs --output, or a pipe.",
 )
 
+#: How long a refresh computes curves when nobody asked for them: a reader can always compute what is left.
+_CURVE_SECONDS = 60.0
+
 
 @click.group()
 def mirror() -> None:
@@ -37,8 +41,12 @@ def mirror() -> None:
 
 @mirror.command("refresh")
 @click.option("--rebuild", is_flag=True, help="Pull everything again, as if the mirror were empty.")
-@click.option("--curves", is_flag=True, help="Also compute and keep the majority curves of the runs that changed.")
-def refresh_command(rebuild: bool, curves: bool) -> None:
+@click.option(
+    "--curves/--no-curves",
+    default=None,
+    help="Keep the slow selection curves of every run, or of none; by default those of changed runs, for a minute.",
+)
+def refresh_command(rebuild: bool, curves: bool | None) -> None:
     """Bring the mirror up to date with the store."""
     from store.analytics.refresh import refresh
     from store.analytics.store_address import store_address
@@ -48,26 +56,37 @@ def refresh_command(rebuild: bool, curves: bool) -> None:
     moment = f"{report.taken_at:%Y-%m-%d %H:%M:%S} UTC"
     if not report.changed:
         click.echo(f"Nothing is new in the store: snapshot {report.snapshot_id} holds as of {moment}.")
-        return
-    pulled = ", ".join(f"{rows:,} {name.replace('_', ' ')}" for name, rows in report.rows.items() if rows)
-    click.echo(
-        f"Snapshot {report.snapshot_id}, taken at {moment}: {report.new_batches:,} new batches of "
-        f"{len(report.runs)} runs ({pulled or 'no rows'}) in {report.seconds:.1f} s."
-    )
+    else:
+        pulled = ", ".join(f"{rows:,} {name.replace('_', ' ')}" for name, rows in report.rows.items() if rows)
+        click.echo(
+            f"Snapshot {report.snapshot_id}, taken at {moment}: {report.new_batches:,} new batches of "
+            f"{len(report.runs)} runs ({pulled or 'no rows'}) in {report.seconds:.1f} s."
+        )
     if curves:
-        _keep_curves(settings.mirror, report.runs)
+        _keep_curves(settings.mirror, None, None)
+    elif curves is None and report.runs:
+        _keep_curves(settings.mirror, report.runs, _CURVE_SECONDS)
 
 
-def _keep_curves(mirror: Path, runs: tuple[int, ...]) -> None:
-    """Ask once for what takes seconds, after publishing, so that the first reader finds it kept."""
-    kept = 0
+def _keep_curves(mirror: Path, changed: tuple[int, ...] | None, seconds: float | None) -> None:
+    """Ask once for what takes seconds, after publishing, so that the first reader finds it kept; newest runs first.
+
+    `changed`: the runs to ask for, None for all. No run is begun after `seconds`.
+    """
+    kept, left, started = 0, 0, time.monotonic()
     with open_snapshot(mirror) as snapshot:
         names = {row["run_id"]: row["run"] for row in snapshot.rows("SELECT run_id, run FROM runs")}
-        for run in runs:
+        for run in sorted(names if changed is None else changed, reverse=True):
+            if seconds is not None and time.monotonic() - started > seconds:
+                left += 1
+                continue
             with suppress(PassatkError):  # nothing to vote on, or no fixed n: nothing to keep
                 snapshot.query("selection", run=names[run])
                 kept += 1
-    click.echo(f"Majority curves of {kept} runs are kept.")
+            with suppress(PassatkError):  # no scores
+                snapshot.query("best_of_k", run=names[run])
+    more = f" {left} runs are left: `passatk mirror refresh --curves` keeps theirs too." if left else ""
+    click.echo(f"Majority curves of {kept} runs are kept.{more}")
 
 
 @mirror.command("status")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -170,10 +171,21 @@ def test_another_engine_reads_the_very_segments(mirror: Path) -> None:
         assert mine == (None if coverage is None else pytest.approx(coverage, abs=1e-12))
 
 
-def test_a_refresh_may_keep_the_curves_that_take_long(mirror: Path) -> None:
-    done = CliRunner().invoke(mirror_command, ["refresh", "--rebuild", "--curves"], catch_exceptions=False)
-    assert f"Majority curves of {RUNS} runs are kept." in done.output
-    assert len(list((mirror / "kept" / "majority").iterdir())) == RUNS
+def test_a_refresh_keeps_the_curves_that_take_long(mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refreshed(*options: str) -> str:
+        return CliRunner().invoke(mirror_command, ["refresh", *options], catch_exceptions=False).output
+
+    kept = mirror / "kept" / "majority"
+    shutil.rmtree(mirror / "kept", ignore_errors=True)
+    assert "Majority curves" not in refreshed("--rebuild", "--no-curves")
+    assert not kept.exists()
+    assert f"Majority curves of {RUNS} runs are kept." in refreshed("--rebuild")
+    assert len(list(kept.iterdir())) == RUNS
+    shutil.rmtree(kept)
+    monkeypatch.setattr("store.analytics.cli._CURVE_SECONDS", -1.0)
+    assert f"of 0 runs are kept. {RUNS} runs are left: `passatk mirror refresh --curves`" in refreshed("--rebuild")
+    assert f"Majority curves of {RUNS} runs are kept." in refreshed("--curves")
+    assert len(list(kept.iterdir())) == RUNS
 
 
 def test_the_example_notebook_runs(mirror: Path) -> None:

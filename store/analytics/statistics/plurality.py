@@ -137,6 +137,8 @@ class PluralityVote:
 
     def _block(self, contest: _Contest, field: Rivals, others: int, window: tuple[int, int]) -> float:
         """Sum over the votes t of b(t) times the chance that nobody passes the class, before normalisation."""
+        if not field.size.size:  # nobody can pass: the rest holds k - t samples, whoever has them
+            return float(contest.share @ binomial_pmf(self.k - contest.t, others, self.p))
         length = (window[1] - window[0] + 1) | 1  # odd, so that no frequency but 0 is its own conjugate
         roots = np.exp(2j * np.pi * np.arange(length) / length)
         mean = field.size * self.p
