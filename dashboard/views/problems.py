@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard import scope, tables
 from dashboard.answers import Answer
+from dashboard.charts.heatmap import MOST_ROWS, by_difficulty, heatmap_spec
 from dashboard.charts.pass_rates import pass_rate_bins, pass_rate_finding, pass_rate_spec
 from dashboard.controls import Controls, choose_for_next_page
 from dashboard.frame import behind_chart, no_runs, undecided_chip, view
@@ -17,6 +18,8 @@ from dashboard.wording import NONE, percent, plain, plural
 
 #: The choice that means: no problem is looked into.
 _NOBODY = "none"
+#: Runs side by side in the heatmap.
+_MOST_RUNS = 12
 _FILTERS = ("all", "never solved", "sometimes", "always solved", "majority wrong", "undecided")
 
 
@@ -37,6 +40,7 @@ def page(reading: Reading, controls: Controls) -> None:
     answer = reading.ask("pass_rates", run=run["run"], verifier=scope.judged_by(choice, run))
     undecided_chip(sum(row["undecided"] or 0 for row in answer.records))
     _histogram(answer, scope.slots_of([run["run"]], rows)[run["run"]])
+    _heatmap(reading, controls, rows, run)
     _table(answer, controls)
     _look_into(reading, answer, controls, run, choice)
     behind_chart(answer.sql, answer.notes)
@@ -49,6 +53,34 @@ def _histogram(answer: Answer, slot: int) -> None:
     finding = pass_rate_finding(bins, most)
     st.vega_lite_chart(pass_rate_spec(bins, slot, most), key="pass rate chart", width="stretch")
     st.caption(f"{finding} A chance well below 1 in n cannot be told from none with n samples.")
+
+
+def _heatmap(reading: Reading, controls: Controls, rows: list[Row], run: Row) -> None:
+    """Every run of the benchmark side by side, each by its own reference verifier."""
+    alike = [row for row in rows if row["benchmark"] == run["benchmark"] and row["reference"] is not None]
+    if len(alike) < 2:
+        return
+    st.header("Which runs solve which problems?", anchor=False)
+    shown = alike[:_MOST_RUNS]
+    rates = {row["run"]: _rates(reading, row) for row in shown}
+    order = by_difficulty(rates)
+    pages = -(-len(order) // MOST_ROWS)
+    number = 1
+    if pages > 1:
+        number = controls.whole(
+            "rows", 1, pages, 1, st.pagination, first="default", num_pages=pages, max_visible_pages=5
+        )
+    drawn = order[(number - 1) * MOST_ROWS : number * MOST_ROWS]
+    spec = heatmap_spec(rates, drawn)
+    with st.container(height=420 if len(drawn) > 20 else "content", border=False):
+        st.vega_lite_chart(spec, key="problems by runs", width="stretch")
+    cut = f" {len(shown)} of {len(alike)} runs are shown." if len(shown) < len(alike) else ""
+    st.caption(f"{spec['description']} × never solved; / no judged sample. The hardest are on top.{cut}")
+
+
+def _rates(reading: Reading, run: Row) -> dict[str, tuple[int, int]]:
+    records = reading.ask("pass_rates", run=run["run"]).records
+    return {row["problem"]: (row["n"] or 0, row["c"] or 0) for row in records}
 
 
 def _table(answer: Answer, controls: Controls) -> None:

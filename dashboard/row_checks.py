@@ -1,0 +1,81 @@
+"""Checks that look through rows: each is one query whose text also runs in `passatk sql`. No Streamlit here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RowCheck:
+    """A named question to the rows; the query returns what is odd, and nothing where all is well."""
+
+    name: str
+    why: str
+    sql: str
+
+    def of(self, run: str | None) -> str:
+        """The query, of one run when it is named."""
+        if run is None:
+            return self.sql
+        name = run.replace("'", "''")
+        return f"SELECT * FROM (\n{self.sql}\n) WHERE run = '{name}'"  # noqa: S608 - quoted above
+
+
+_RUN = "FROM {table} JOIN runs USING (run_id)"
+_SAMPLES = _RUN.format(table="samples")
+_VERDICTS = _RUN.format(table="verdicts")
+
+ROW_CHECKS = (
+    RowCheck(
+        "Gaps in sample_index",
+        "Samples were lost between the first and the last of a problem.",
+        "SELECT run, problem_id, count(*) AS samples, max(sample_index) + 1 AS expected\n"
+        f"{_SAMPLES}\nGROUP BY ALL HAVING count(*) <> max(sample_index) + 1\nORDER BY run, problem_id",
+    ),
+    RowCheck(
+        "The same completion twice at a temperature above 0",
+        "Few distinct completions: equal seeds, or a model that is sure of itself.",
+        "SELECT run, problem_id, count(*) AS samples, count(DISTINCT completion_hash) AS distinct_completions\n"
+        f"{_SAMPLES}\nWHERE temperature > 0\nGROUP BY ALL HAVING count(DISTINCT completion_hash) < count(*)\n"
+        "ORDER BY run, problem_id",
+    ),
+    RowCheck(
+        "Empty completions",
+        "The model ended at once: a stop string or a prompt template may be wrong.",
+        f"SELECT run, problem_id, sample_index, finish_reason\n{_SAMPLES}\nWHERE completion_tokens = 0\n"
+        "ORDER BY run, problem_id, sample_index",
+    ),
+    RowCheck(
+        "Samples without token counts",
+        "Their cost is not known.",
+        f"SELECT run, count(*) AS samples\n{_SAMPLES}\nWHERE completion_tokens IS NULL OR prompt_tokens IS NULL\n"
+        "GROUP BY run ORDER BY run",
+    ),
+    RowCheck(
+        "Prompts that changed within a run",
+        "Samples of one problem answer different prompts and are not draws from one distribution.",
+        f"SELECT run, problem_id, count(DISTINCT prompt_hash) AS prompts\n{_RUN.format(table='prompts')}\n"
+        "GROUP BY ALL HAVING count(DISTINCT prompt_hash) > 1\nORDER BY run, problem_id",
+    ),
+    RowCheck(
+        "Verdicts without their sample",
+        "A verdict is kept, and what it judged is not.",
+        f"SELECT run, problem_id, sample_index, verifier_id\n{_VERDICTS}\n"
+        "ANTI JOIN samples USING (run_id, problem_id, sample_index)\nORDER BY run, problem_id, sample_index",
+    ),
+    RowCheck(
+        "Verifiers that disagree",
+        "One found correct what another found incorrect.",
+        "SELECT run, problem_id, sample_index, count(DISTINCT verifier_id) AS verifiers\n"
+        f"{_VERDICTS}\nWHERE outcome IN ('correct', 'incorrect')\n"
+        "GROUP BY ALL HAVING count(DISTINCT outcome) > 1 AND count(DISTINCT verifier_id) > 1\n"
+        "ORDER BY run, problem_id, sample_index",
+    ),
+    RowCheck(
+        "Weak verdicts",
+        "They rest on weaker evidence than the verifier's rule asks for, or were made without a sandbox.",
+        "SELECT run, verifier_id, coalesce(tier, 'unknown') AS tier, count(*) AS verdicts\n"
+        f"{_VERDICTS} LEFT JOIN environments USING (environment_id)\nWHERE weak OR tier = 'none'\n"
+        "GROUP BY ALL ORDER BY run, verifier_id",
+    ),
+)
