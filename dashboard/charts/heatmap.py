@@ -10,7 +10,10 @@ from dashboard.wording import percent
 
 #: Rows of one page of the chart; more are paged.
 MOST_ROWS = 500
-_STEP = 16
+#: Height of a row, pixels.
+_STEP = 18
+#: Shares differ by orders of magnitude, so the colour follows their square root and the legend names what it means.
+_NAMED = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0)
 _MARKS = {"never": "×", "nothing": "/"}
 
 
@@ -41,21 +44,29 @@ def heatmap_spec(rates: Mapping[str, Mapping[str, tuple[int, int]]], problems: S
         "field": "run",
         "type": "nominal",
         "sort": list(rates),
-        "axis": {"title": None, "labelAngle": 0, "orient": "top"},
+        "axis": {"title": None, "labelAngle": 0, "orient": "top", "labelFlush": False, "labelLimit": 150},
+        "scale": {"paddingInner": 0.02},
     }
-    y = {"field": "problem", "type": "nominal", "sort": list(problems), "axis": {"title": None, "labelLimit": 160}}
+    y = {
+        "field": "problem",
+        "type": "nominal",
+        "sort": list(problems),
+        "axis": {"title": None, "labelLimit": 160, "labelOverlap": False, "labelFlush": False, "labelFontSize": 11},
+        "scale": {"paddingInner": 0.1},
+    }
     place = {"x": x, "y": y, "tooltip": [{"field": name} for name in ("run", "problem", "correct", "share")]}
     share = {
         "field": "value",
         "type": "quantitative",
-        "scale": {"domain": [0, 1]},
-        "legend": {"title": "Share correct", "format": ".0%"},
+        "scale": {"type": "sqrt", "domain": [0, 1]},
+        "legend": {"title": "Share correct", "format": ".0%", "values": list(_NAMED), "gradientLength": 160},
     }
     rect = {"type": "rect", "aria": False}
     empty = rect | {"filled": False, "strokeDash": [3, 3], "strokeWidth": 1}
     return {
         "description": _finding(cells),
-        "height": {"step": _STEP},
+        "autosize": {"type": "fit-x", "contains": "padding"},
+        "height": _STEP * max(1, len(problems)),
         "resolve": {"scale": {"color": "independent"}},
         "layer": [
             {"data": {"values": _of(cells, "some")}, "mark": rect, "encoding": place | {"color": share}},

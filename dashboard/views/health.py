@@ -69,14 +69,14 @@ def _looked_through(reading: Reading, check: RowCheck, run: str | None) -> None:
             else:
                 st.badge("fine", icon=":material/check:", color="green")
             st.markdown(f"**{check.name}**", width="content")
-            st.caption(check.why, width="content")
+            st.caption(check.why, width="stretch")
+            with st.popover("SQL", type="tertiary", help="Returns every row this check finds, in `passatk sql` too"):
+                st.code(text, language="sql", wrap_lines=True)
         if count:
             shown = [{key: value for key, value in row.items() if key != "found"} for row in found]
             st.dataframe(shown, hide_index=True, width="content", alt=check.name)
             if count > len(shown):
                 st.caption(f"The first {len(shown):,} of {count:,} are shown.")
-        with st.expander("Show rows: SQL"):
-            st.code(text, language="sql", wrap_lines=True)
 
 
 @st.cache_resource(max_entries=256, show_spinner="Looking through the rows")

@@ -61,8 +61,12 @@ def _heatmap(reading: Reading, controls: Controls, rows: list[Row], run: Row) ->
     if len(alike) < 2:
         return
     st.header("Which runs solve which problems?", anchor=False)
+    alike.sort(key=lambda row: row["run"] != run["run"])  # the run of this page first, then the newest
     shown = alike[:_MOST_RUNS]
-    rates = {row["run"]: _rates(reading, row) for row in shown}
+    answer = reading.ask("pass_rates", run=[row["run"] for row in shown])
+    rates: dict[str, dict[str, tuple[int, int]]] = {row["run"]: {} for row in shown}
+    for one in answer.records:
+        rates[one["run"]][one["problem"]] = (one["n"] or 0, one["c"] or 0)
     order = by_difficulty(rates)
     pages = -(-len(order) // MOST_ROWS)
     number = 1
@@ -76,11 +80,7 @@ def _heatmap(reading: Reading, controls: Controls, rows: list[Row], run: Row) ->
         st.vega_lite_chart(spec, key="problems by runs", width="stretch")
     cut = f" {len(shown)} of {len(alike)} runs are shown." if len(shown) < len(alike) else ""
     st.caption(f"{spec['description']} × never solved; / no judged sample. The hardest are on top.{cut}")
-
-
-def _rates(reading: Reading, run: Row) -> dict[str, tuple[int, int]]:
-    records = reading.ask("pass_rates", run=run["run"]).records
-    return {row["problem"]: (row["n"] or 0, row["c"] or 0) for row in records}
+    behind_chart(answer.sql)
 
 
 def _table(answer: Answer, controls: Controls) -> None:

@@ -22,10 +22,10 @@ def test_rows_of_a_check_are_the_same_in_sql(mirror: Path, check: RowCheck) -> N
 def test_health_looks_through_rows_when_asked(seeded: Path) -> None:
     test = page("health")
     assert not test.exception
-    closed = len(test.expander)
+    before = len(test.code)
     test.toggle(key="look through rows").set_value(True).run()
     assert not test.exception
-    assert len(test.expander) == closed + len(ROW_CHECKS)
+    assert len(test.code) == before + len(ROW_CHECKS)
 
 
 def test_problems_are_drawn_against_runs(seeded: Path) -> None:
