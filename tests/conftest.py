@@ -59,8 +59,9 @@ def store(server: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     url = embedded.start(server)
     monkeypatch.setenv("PASSATK_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PASSATK_DATABASE_URL", _admin(url, f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}", name))
+    engine = connection.engine()  # held here: a test may point the environment at another store meanwhile
     yield StoreSettings.from_environment()
-    connection.engine().dispose()
+    engine.dispose()
     _admin(url, f"DROP DATABASE {name} WITH (FORCE)", name)
 
 

@@ -22,6 +22,7 @@ from workers.tally import TALLY, Tally
 def alone_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No worker was announced in this process, and the test leaves none."""
     monkeypatch.setattr(presence_module, "_current", [None])
+    monkeypatch.setattr(TALLY, "_cells", Tally()._cells)
     presence_module._name_of.cache_clear()
     yield
     presence_module._name_of.cache_clear()

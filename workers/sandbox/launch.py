@@ -76,6 +76,14 @@ class Zygote:
     cpu_seconds: float = 0.0
     batch_open: bool = False
 
+    def fate(self) -> str:
+        """How it ended, in words; empty while it lives."""
+        try:
+            code = self.process.wait(timeout=0.2)
+        except subprocess.TimeoutExpired:
+            return ""
+        return f"it ended by signal {-code}" if code < 0 else f"it ended with status {code}"
+
     def kill(self) -> None:
         """End it and everything below it, and wait until it is gone."""
         self.control.close()

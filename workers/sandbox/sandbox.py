@@ -143,7 +143,8 @@ class Sandbox:
         try:
             yield zygote
         except (OSError, EOFError, frames.FrameTooLong) as error:
-            raise _ZygoteLost(f"{type(error).__name__} {error}".strip()) from None
+            said = (f"{type(error).__name__} {error}".strip(), zygote.fate())
+            raise _ZygoteLost(", ".join(word for word in said if word)) from None
         except VerifierBroken:
             raise
         except BaseException:

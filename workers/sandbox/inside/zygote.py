@@ -16,6 +16,7 @@ import signal
 import site
 import struct
 import sys
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,7 @@ READY, BATCH = b"R", b"B"
 DONE = struct.Struct("<d")
 _DEVICES = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"]
 _JUDGE_MEMORY = 2 << 30
+_FORK_SECONDS = 5.0
 #: Programs that may share one set of namespaces, one after the other.
 _PROGRAMS = 64
 
@@ -127,10 +129,22 @@ def _cpu_seconds() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
+def _fork_patiently() -> int:
+    """fork(2), tried again for some seconds while the machine is short of processes or memory."""
+    until = time.monotonic() + _FORK_SECONDS
+    while True:
+        try:
+            return os.fork()
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+
+
 def _run_batch(config: Config, confinement: batch_root.Confinement, library: list[int | str]) -> bool:
     """Run one batch to its end; False where the worker went away meanwhile."""
     me = os.getpid()
-    pid = os.fork()
+    pid = _fork_patiently()
     if not pid:
         try:
             kernel.die_with(me)
@@ -153,7 +167,7 @@ def _become_batch(config: Config, confinement: batch_root.Confinement, library: 
     if config.namespaces:
         kernel.unshare(kernel.CLONE_NEWPID | kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC)
         me = os.getpid()
-        pid = os.fork()
+        pid = _fork_patiently()
         if pid:
             os.waitpid(pid, 0)
             os._exit(0)
@@ -180,7 +194,7 @@ def _serve_request(config: Config, confinement: batch_root.Confinement, left: in
     """
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
     me = os.getpid()
-    judge = os.fork()
+    judge = _fork_patiently()
     if not judge:
         stay = False
         try:
