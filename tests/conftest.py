@@ -25,8 +25,9 @@ for _name in [name for name in os.environ if name.startswith("PASSATK_") and nam
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How long the chaos test goes on."""
-    parser.addoption("--chaos-rounds", type=int, default=5, help="rounds of the chaos test, all brokers together")
+    """How long the chaos test goes on, and which faults it draws."""
+    parser.addoption("--chaos-rounds", type=int, default=20, help="rounds of the chaos test over the embedded broker")
+    parser.addoption("--chaos-seed", type=int, default=20_240_721, help="seed of the chaos test's faults")
 
 
 @pytest.fixture(scope="session")

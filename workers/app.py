@@ -32,11 +32,15 @@ def _settings() -> dict[str, Any]:
         # Completion is counted in SQL; a result backend would be a second truth.
         "task_ignore_result": True,
         "task_store_errors_even_if_ignored": False,
-        # Quorum queues survive the loss of a RabbitMQ node; other brokers ignore this.
+        # Quorum queues survive the loss of a RabbitMQ node; other brokers ignore this. A queue that a worker or a
+        # message names is a "missing" one to Celery, and the default's type does not hold for it.
         "task_default_queue": "passatk",
         "task_default_queue_type": "quorum",
+        "task_create_missing_queue_type": "quorum",
         "task_default_exchange_type": "direct",
+        # They know no prefetch count of a whole connection: each consumer gets its own.
         "worker_detect_quorum_queues": True,
+        "worker_consumer": "workers.consumer:PlainConsumer",
         # Nothing here uses remote control or events, and on the embedded broker they would poll the database.
         "worker_enable_remote_control": False,
         "worker_send_task_events": False,

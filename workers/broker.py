@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import ssl
 import warnings
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
+from kombu.transport import TRANSPORT_ALIASES
 from pgmq.install import get_embedded_install_sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -19,6 +21,10 @@ from workers.settings import WorkerSettings
 #: A message that was read and not acknowledged comes back after this long. A second copy of a batch in work is
 #: refused by its lease, so this may be shorter than the work.
 VISIBILITY_SECONDS = 60
+
+# Of the polled brokers, the clients that go on after the broker was away.
+TRANSPORT_ALIASES["pgmq"] = "workers.transports:EmbeddedTransport"
+TRANSPORT_ALIASES["redis"] = TRANSPORT_ALIASES["rediss"] = "workers.transports:RedisTransport"
 
 _SCHEMES = ("pgmq", "amqp", "amqps", "pyamqp", "redis", "rediss", "memory")
 
@@ -39,7 +45,11 @@ def broker_options(settings: WorkerSettings) -> dict[str, Any]:
     if scheme in ("amqp", "amqps", "pyamqp"):
         # Without confirms a publish to a broker that just died is lost without a word.
         transport = {"confirm_publish": True}
-    return {"broker_url": settings.broker_url, "broker_transport_options": transport}
+    options: dict[str, Any] = {"broker_url": settings.broker_url, "broker_transport_options": transport}
+    if scheme == "rediss":
+        # By itself the client would take any certificate; what the address says (?ssl_ca_certs=...) goes first.
+        options["broker_use_ssl"] = {"ssl_cert_reqs": ssl.CERT_REQUIRED}
+    return options
 
 
 def _embedded() -> dict[str, Any]:
@@ -78,12 +88,10 @@ def _installed(connection: psycopg.Connection[Any]) -> bool:
 
 
 def quiet() -> None:
-    """Keep the queue client from logging every message, and Celery from warning of what is not used here."""
+    """Keep the queue client from logging every message."""
     with suppress(ImportError):  # it prefers loguru, which is there only where another package brought it
         import loguru
 
         loguru.logger.disable("pgmq")
     logging.getLogger("pgmq").setLevel(logging.WARNING)
-    # On quorum queues it warns at every start of what ETA tasks would do; there are none.
-    logging.getLogger("celery.worker.consumer.delayed_delivery").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=UserWarning, module="pgmq")

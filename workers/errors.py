@@ -47,3 +47,7 @@ class BrokerUnreachable(PassatkError):
     """The broker does not answer."""
 
     retryable = True
+
+
+class QueueOfOtherKind(PassatkError):
+    """The broker has a queue of that name and of another kind."""

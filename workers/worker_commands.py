@@ -144,7 +144,9 @@ def _celery_worker(queue: str, pool: str, concurrency: int, kind: str) -> None:
     import warnings
 
     from workers.app import app
+    from workers.enqueue import check_queue
 
+    check_queue(queue)
     # Containers run as root; what must not be root (a program under judgement) drops it by itself.
     warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
 

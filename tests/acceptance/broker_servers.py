@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -102,6 +103,19 @@ def rabbitmq() -> Iterator[BrokerServer]:
     with _running(BrokerServer(url, [str(_RABBITMQ)], port, folder, environment)) as server:
         yield server
     subprocess.run(["pkill", "-f", f"epmd.*{epmd}"], check=False)
+
+
+def queue_types(server: BrokerServer) -> dict[str, str]:
+    """The queues of a running RabbitMQ with their types, as its own administrator sees them."""
+    program, node = _RABBITMQ.with_name("rabbitmqctl"), server.environment["RABBITMQ_NODENAME"]
+    done = subprocess.run(
+        [str(program), "--node", node, "list_queues", "name", "type", "--formatter", "json", "--silent"],
+        env=os.environ | server.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return {queue["name"]: queue["type"] for queue in json.loads(done.stdout)}
 
 
 @contextlib.contextmanager

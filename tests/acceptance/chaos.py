@@ -229,4 +229,13 @@ class Chaos:
                 return bool(left == 0)
             return False
 
-        self.house.wait_for(complete, 400)
+        self.house.wait_for(complete, 240, self.state)
+
+    def state(self) -> str:
+        """What there is to see when a round does not end."""
+        waiting = self.house.rows(
+            "SELECT r.name, b.verifier_id, b.state, b.tries, count(*), min(b.enqueued_at), max(b.leased_at), now() "
+            "FROM store.batches AS b JOIN store.runs AS r USING (run_id) WHERE b.state <> 'done' GROUP BY 1, 2, 3, 4"
+        )
+        alive = [process.pid for process in [*self.drawers, *self.judges] if process.poll() is None]
+        return f"batches: {waiting}\nworkers: {alive}\nfaults: {self.told}"

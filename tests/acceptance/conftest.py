@@ -118,11 +118,11 @@ class House:
         query = "SELECT 1 FROM store.batches WHERE state = 'leased' AND verifier_id IS NULL LIMIT 1"
         self.wait_for(lambda: bool(self.rows(query)))
 
-    def wait_for(self, met: Callable[[], bool], seconds: float = 300) -> None:
-        """Poll until a condition holds."""
+    def wait_for(self, met: Callable[[], bool], seconds: float = 300, state: Callable[[], str] = str) -> None:
+        """Poll until a condition holds; where it does not, fail with the state of things and the ends of all logs."""
         deadline = time.monotonic() + seconds
         while not met():
-            assert time.monotonic() < deadline, f"nothing after {seconds} s\n{self.logs()}"
+            assert time.monotonic() < deadline, f"nothing after {seconds} s\n{state()}\n{self.logs()}"
             time.sleep(0.1)
 
     def logs(self) -> str:

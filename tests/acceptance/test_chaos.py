@@ -1,19 +1,22 @@
 """Nothing is lost, nothing is doubled, and the samples are those of an undisturbed run, whatever happens on the way.
 
-5 rounds in all by default, seeded; `pytest tests/acceptance/test_chaos.py --chaos-rounds 20` (or 50) on demand.
+20 rounds over the embedded broker, seeded; 50 with `pytest tests/acceptance/test_chaos.py --chaos-rounds 50`.
+A quarter as many go over Redis and a tenth over RabbitMQ, whose restarts are slow; one has vLLM itself, the others a
+stand-in for it. `--chaos-seed N` draws other faults.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 
 import pytest
 
 from tests.acceptance.broker_servers import BROKERS
 from tests.acceptance.chaos import PROBLEMS, SAMPLES, Chaos, EmbeddedQueues, ServerQueues
 
-#: Of the rounds, how many each broker gets; one more is vLLM's.
-SHARES = {"embedded": 0.5, "redis": 0.35, "rabbitmq": 0.15}
+#: Rounds over each broker, as a share of those over the embedded one.
+SHARES = {"embedded": 1.0, "redis": 0.25, "rabbitmq": 0.1}
 
 
 def _disturbed(chaos: Chaos, rounds: int) -> None:
@@ -34,7 +37,7 @@ def _disturbed(chaos: Chaos, rounds: int) -> None:
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("broker", SHARES)
 def test_nothing_is_lost_or_doubled(house, broker: str, request: pytest.FixtureRequest) -> None:
-    rounds = max(1, round(SHARES[broker] * (request.config.getoption("--chaos-rounds") - 1)))
+    rounds = math.ceil(SHARES[broker] * request.config.getoption("--chaos-rounds"))
     house.environment |= {"PASSATK_LEASE_SECONDS": "3", "PASSATK_PATIENCE_SECONDS": "3", "STANDIN_SECONDS": "0.3"}
     with contextlib.ExitStack() as stack:
         queues: EmbeddedQueues | ServerQueues = EmbeddedQueues(house)
@@ -42,7 +45,7 @@ def test_nothing_is_lost_or_doubled(house, broker: str, request: pytest.FixtureR
             server = stack.enter_context(BROKERS[broker]())
             house.environment["PASSATK_BROKER_URL"] = server.url
             queues = ServerQueues(server)
-        _disturbed(Chaos(house, queues, seed=20_240_721), rounds)
+        _disturbed(Chaos(house, queues, seed=request.config.getoption("--chaos-seed")), rounds)
 
 
 @pytest.mark.timeout(900)
