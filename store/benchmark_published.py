@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from store.benchmark_formats import BadFile, ProblemRecord, optional_text, rest_of, text_field
@@ -58,7 +59,8 @@ def mbpp(record: dict[str, Any], place: str, _position: int) -> ProblemRecord:
 def mbpp_plus(record: dict[str, Any], place: str, position: int) -> ProblemRecord:
     """EvalPlus's MBPP+: inputs with an entry point, or the published table with assertions and tests."""
     if record.get("base_input") is None:
-        return mbpp(record, place, position)
+        # The table's `test` holds the inputs of base and plus with their values; `test_list` the base's alone.
+        return replace(mbpp(record, place, position), tests=optional_text(record, ("test",), place))
     metadata = rest_of(record, {"task_id", "prompt", "entry_point"}, place) | _inputs(record, place)
     return ProblemRecord(
         key=_mbpp_key(record, place),

@@ -30,6 +30,7 @@ def sandbox_environment(sandbox: Sandbox) -> Environment:
     detail: dict[str, Any] = {
         "interpreter": f"{platform.python_implementation()} {platform.python_version()}",
         "walls": {"namespaces": walls.namespaces, "landlock": walls.landlock, "seccomp": walls.seccomp},
+        "packages": sandbox.packages,
         "probed": walls.tier != "none",
     }
     if walls.bwrap is not None:

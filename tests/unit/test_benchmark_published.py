@@ -136,6 +136,12 @@ def test_mbpp_shows_its_tests(tmp_path: Path) -> None:
     assert problem.metadata["test_list"] == ["assert f() is None"]
 
 
+def test_mbpp_plus_as_a_table_is_judged_by_its_whole_test(tmp_path: Path) -> None:
+    (tmp_path / "table.jsonl").write_text(json.dumps(RECORDS["mbpp"] | {"test": "assert f() is None\nassert f"}))
+    (problem,) = read_problems(tmp_path / "table.jsonl", "mbpp+")
+    assert (problem.key, problem.tests) == ("Mbpp/2", "assert f() is None\nassert f")
+
+
 def test_evalplus_inputs_are_lists(tmp_path: Path) -> None:
     assert _one(tmp_path, "humaneval+").metadata["plus_input"] == [[2], [3]]
 

@@ -11,9 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from importlib.util import find_spec
 from typing import Any
 
-from workers.sandbox.container import bwrap_command
+from workers.sandbox.container import ONE_THREAD, PACKAGES, bwrap_command
 from workers.sandbox.limits import Limits
 
 #: Modules that programs of the usual benchmarks import: loaded once, shared by every fork.
@@ -22,6 +23,10 @@ PRELOAD = (
     "functools", "heapq", "itertools", "math", "operator", "random", "re", "string",
     "sys", "time", "typing",
 )  # fmt: skip
+
+#: Installed packages that programs and tests may import, besides the standard library: what benchmarks' own tests
+#: (EvalPlus) and many models' solutions import. Each with the folder of its shared libraries.
+PACKAGE_NAMES = ("numpy",)
 
 _BOOTSTRAP = """
 import sys, os, json
@@ -98,6 +103,22 @@ class Zygote:
 
 
 @cache
+def package_folders() -> dict[str, str]:
+    """Folder's name -> where it lies on the host: of the packages that are installed, and of their shared libraries."""
+    found: dict[str, str] = {}
+    for name in PACKAGE_NAMES:
+        spec = find_spec(name)
+        for place in (spec.submodule_search_locations or []) if spec is not None else []:
+            candidates = (place, os.path.join(os.path.dirname(place), f"{name}.libs"))
+            found |= {os.path.basename(one): os.path.realpath(one) for one in candidates if os.path.isdir(one)}
+    return found
+
+
+def _packages_inside(walls: Walls) -> dict[str, str]:
+    return {name: f"{PACKAGES}/{name}" if walls.namespaces else place for name, place in package_folders().items()}
+
+
+@cache
 def _sources() -> dict[str, str]:
     inside = resources.files("workers.sandbox.inside")
     files = [file for file in inside.iterdir() if file.name.endswith(".py") and file.name != "__init__.py"]
@@ -124,10 +145,10 @@ def launch(walls: Walls, limits: Limits) -> Zygote:
     inherited = [theirs.fileno(), their_data.fileno(), worker, payload]
     try:
         settings = _settings(walls, limits, *inherited[:3])
-        body: dict[str, Any] = {"sources": _sources(), "zygote": settings, "exec": None}
+        body: dict[str, Any] = {"sources": _sources(), "zygote": settings, "exec": None, "packages": package_folders()}
         if walls.bwrap is not None:
             inner = [interpreter(), "-S", "-s", "-P", "-c", _BOOTSTRAP, str(payload), "zygote"]
-            body["exec"] = bwrap_command(walls.bwrap, inner)
+            body["exec"] = bwrap_command(walls.bwrap, inner, package_folders())
             body["drop_to"], settings["uid"] = settings["uid"], None
         os.write(payload, json.dumps(body).encode())
         os.lseek(payload, 0, os.SEEK_SET)
@@ -152,6 +173,7 @@ def _memory_file() -> int:
 
 def _start(command: list[str], inherited: list[int]) -> subprocess.Popen[bytes]:
     environment = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"}
+    environment |= dict([ONE_THREAD])
     return subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -192,6 +214,7 @@ def _settings(walls: Walls, limits: Limits, control: int, data: int, worker: int
         "namespaces": walls.namespaces,
         "preload": list(PRELOAD),
         "library": _library(),
+        "packages": _packages_inside(walls),
         "threads": _THREADS + (0 if walls.namespaces or os.geteuid() == 0 else _threads_of_this_user()),
     }
 

@@ -34,6 +34,8 @@ class Sandbox:
     def __init__(self, walls: Walls, limits: Limits) -> None:
         self.walls = walls
         self.limits = limits
+        #: Name -> version of the installed packages that programs can import.
+        self.packages: dict[str, str] = {}
         self._zygote: Zygote | None = None
         self._owner = os.getpid()
         self._lock = threading.Lock()

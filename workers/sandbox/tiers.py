@@ -7,6 +7,7 @@ run, unless PASSATK_UNSAFE_SANDBOX=i-accept is set: then tier `none` keeps resou
 
 from __future__ import annotations
 
+import base64
 import os
 import platform
 import shutil
@@ -19,7 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workers.errors import SandboxUnavailable, VerifierBroken
-from workers.sandbox.launch import Walls
+from workers.sandbox.inside.plain_data import decode
+from workers.sandbox.launch import PACKAGE_NAMES, Walls
 from workers.sandbox.limits import Limits, TestPlan
 from workers.sandbox.sandbox import Sandbox
 
@@ -36,6 +38,18 @@ _HELP = (
 _NO_WALLS = Walls("none", landlock=False, seccomp=False)
 _PLAN = TestPlan("def check(f):\n    assert f() == 'held'\n", "attempt")
 _CONTROL = "import math, collections\ndef attempt():\n    return 'held' if math.isqrt(49) == 7 else 'broken'\n"
+
+_PACKAGES_PLAN = TestPlan("def check(f):\n    global found\n    found = f()\n", "attempt", collect="found")
+_PACKAGES = """
+def attempt():
+    found = {{}}
+    for name in {names!r}:
+        try:
+            found[name] = __import__(name).__version__
+        except ImportError:
+            pass
+    return found
+"""
 
 #: Each returns 'escaped' where it got through. Braces are filled with what the host laid out for them.
 _ATTEMPTS: Mapping[str, str] = {
@@ -88,6 +102,7 @@ def open_sandbox(limits: Limits, tier: str | None = None) -> Sandbox:
             time.sleep(_PAUSE_SECONDS)
             probe = probe_sandbox(sandbox)
         if probe.fault is None:
+            sandbox.packages = packages_seen(sandbox)
             return sandbox
         sandbox.close()
         faults.append(f"{probe.tier}: {probe.fault}")
@@ -123,6 +138,12 @@ def probe_sandbox(sandbox: Sandbox) -> Probe:
         if Path(str(facts["directory"]), "escaped").exists() and "write to the host" not in escaped:
             escaped.append("write to the host")
     return Probe(sandbox.tier, f"a program could {', '.join(escaped)}" if escaped else None)
+
+
+def packages_seen(sandbox: Sandbox) -> dict[str, str]:
+    """Name -> version of the installed packages that programs can import there."""
+    report = sandbox.run(_PACKAGES_PLAN, [_PACKAGES.format(names=PACKAGE_NAMES)])[0]
+    return dict(decode(base64.b64decode(report.detail["collected"]))) if report.outcome == "correct" else {}
 
 
 @contextmanager

@@ -29,6 +29,25 @@ def check(candidate):
         values.append(candidate(*arguments))
 """
 
+#: Functions of MBPP+ whose values EvalPlus compares as sets; those that need only give something or nothing; those
+#: with right answers besides the reference's (its special oracles).
+_AS_SETS = frozenset(
+    ("similar_elements", "find_char_long", "common_in_nested_lists", "extract_singly", "larg_nnum", "find_dissimilar")
+) | {"intersection_array", "Diff"}
+_SOMETHING = frozenset(("check_str", "text_match_three", "text_starta_endb"))
+_GIVES_SOMETHING = """
+
+def {name}(*arguments, _asked={name}):
+    value = _asked(*arguments)
+    return value if isinstance(value, bool) else value is not None
+"""
+_ORACLES = """
+def _special(name, got, wanted):
+    if name in {as_sets!r}:
+        return set(got) == set(wanted)
+    return name == "are_equivalent" or name == "sum_div" and got == 0
+"""
+
 #: The comparison of EvalPlus (Liu et al. 2023, arXiv 2305.01210): equal, or floats of the same shape in a tolerance.
 _COMPARE = """
 _atol = {atol!r}
@@ -51,12 +70,13 @@ def _close(got, wanted, atol):
 def _same(got, wanted, arguments):
     if _find_zero:
         return abs(sum(factor * math.pow(got, power) for power, factor in enumerate(arguments[0]))) <= (_atol or 1e-4)
-    if got == wanted:
+    if got == wanted or _mbpp and _special(_name, got, wanted):
         return True
     atol = _atol or (1e-6 if _is_floats(wanted) else 0)
     return bool(atol) and _close(got, wanted, atol)
 
-_find_zero = {find_zero!r}
+_name, _mbpp = {name!r}, {mbpp!r}
+_find_zero = _name == "find_zero" and not _mbpp
 def check(candidate):
     for number, (arguments, wanted) in enumerate(_data):
         got = candidate(*arguments)
@@ -80,6 +100,17 @@ _PRELUDE = (
     "import collections, itertools, functools, heapq, bisect, math, string, random, re, sys, copy, operator\n"
 )
 _ENTRY = "passatk_entry"
+
+
+def as_evalplus_asks(problem: Problem, program: str) -> str:
+    """The program; where EvalPlus asks only whether a function of MBPP+ gives anything, its value says just that."""
+    if evalplus_inputs(problem) is None or not _is_mbpp(problem) or problem.entry_point not in _SOMETHING:
+        return program
+    return program + _GIVES_SOMETHING.format(name=problem.entry_point)
+
+
+def _is_mbpp(problem: Problem) -> bool:
+    return problem.key.startswith("Mbpp/")
 
 
 def evalplus_inputs(problem: Problem) -> list[list[Any]] | None:
@@ -109,7 +140,9 @@ def comparing_plan(problem: Problem, inputs: Sequence[Sequence[Any]], values: Se
     pairs = list(zip(inputs, values, strict=True))
     name = problem.entry_point or ""
     atol = float(problem.metadata.get("atol") or 0)
-    return TestPlan(_unpack(pairs) + _COMPARE.format(atol=atol, find_zero=name == "find_zero"), name)
+    oracles = _ORACLES.format(as_sets=sorted(_AS_SETS))
+    compare = _COMPARE.format(atol=atol, name=name, mbpp=_is_mbpp(problem))
+    return TestPlan(_unpack(pairs) + oracles + compare, name)
 
 
 def functional_plan(contest: ContestProblem, key: str) -> TestPlan:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from workers.errors import VerifierBroken
 from workers.sandbox.limits import Limits, Report, TestPlan
 from workers.verifiers.in_sandbox import InSandbox
-from workers.verifiers.input_tests import collected, collecting_plan, comparing_plan, evalplus_inputs
+from workers.verifiers.input_tests import as_evalplus_asks, collected, collecting_plan, comparing_plan, evalplus_inputs
 from workers.verifiers.programs import plan_of, program_of, reference_of
 from workers.verifiers.protocol import Judgement, Outcome, Problem, Reason
 
@@ -24,7 +24,7 @@ class UnitTests(InSandbox):
     """
 
     name = "unit-tests"
-    version = "2"
+    version = "3"
     expensive = True
 
     def __init__(
@@ -43,7 +43,7 @@ class UnitTests(InSandbox):
         """One judgement a completion, in order; identical programs run once. Raises VerifierBroken."""
         plan = self._plan(problem)
         limits = self._limits(problem, plan)
-        programs = [program_of(problem, completion) for completion in completions]
+        programs = [self._program(problem, completion) for completion in completions]
         wanted = [program for program in programs if program.strip()]
         reports = self._reports(wanted, limits, lambda some, held: self.sandbox.run(plan, some, held))
         if any(report.detail.get("opaque_result") for report in reports.values()) and self._must_share(problem, plan):
@@ -51,6 +51,11 @@ class UnitTests(InSandbox):
             reports = self._reports(wanted, limits, lambda some, held: self.sandbox.run(beside, some, held))
         judgements = {program: self._judgement(report, limits) for program, report in reports.items()}
         return [judgements.get(program) or Judgement(Outcome.INCORRECT, Reason.NO_ANSWER) for program in programs]
+
+    @staticmethod
+    def _program(problem: Problem, completion: str) -> str:
+        program = program_of(problem, completion)
+        return as_evalplus_asks(problem, program) if program.strip() else program
 
     def _limits(self, problem: Problem, plan: TestPlan) -> Limits:
         limit = problem.metadata.get("time_limit")
@@ -65,14 +70,14 @@ class UnitTests(InSandbox):
         reference = reference_of(problem)
         if reference is None:
             return None
-        return self.sandbox.run(plan, [program_of(problem, reference)], limits)[0]
+        return self.sandbox.run(plan, [self._program(problem, reference)], limits)[0]
 
     def _plan(self, problem: Problem) -> TestPlan:
         """The problem's tests; where they are inputs alone, the reference's values on them, taken once."""
         inputs = evalplus_inputs(problem)
         if inputs is None or not problem.entry_point:
             return plan_of(problem)
-        key = f"{problem.key}\0{hash(str(inputs))}"
+        key = f"{problem.key}\0{hash((str(inputs), problem.entry_point, reference_of(problem)))}"
         if key not in self._plans:
             while len(self._plans) >= _REMEMBERED:
                 self._plans.pop(next(iter(self._plans)))

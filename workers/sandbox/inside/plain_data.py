@@ -40,7 +40,7 @@ class NotPlain(Exception):
 
 
 class _Encoder(pickle.Pickler):
-    """Pickles plain data; iterators become lists' iterators, subclasses of plain types their base."""
+    """Pickles plain data; iterators become lists' iterators, subclasses of plain types and numpy's scalars plain."""
 
     def reducer_override(self, value: Any) -> Any:
         kind = type(value)
@@ -53,6 +53,9 @@ class _Encoder(pickle.Pickler):
         for base in _BASES:
             if isinstance(value, base):
                 return base, (list(value.items()) if isinstance(value, dict) else base(value),)
+        if kind.__module__ == "numpy" and callable(getattr(value, "item", None)) and not hasattr(value, "__len__"):
+            plain = value.item()
+            return type(plain), (plain,)
         if isinstance(value, Iterator):
             return iter, (list(itertools.islice(value, MAX_ITERATED)),)
         if kind.__name__ in ("dict_keys", "dict_values", "dict_items"):
