@@ -33,7 +33,7 @@ def samples(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping[str, 
         "run_id": run.run_id,
         "problem_id": problem_id,
         "verifier_id": _verifier_id(snapshot, run, parameters["verifier"]),
-        "outcome": parameters["outcome"],
+        **{name: parameters[name] for name in ("outcome", "answer", "reason", "finish_reason", "contains")},
         "limit": limit,
         "offset": parameters["offset"],
     }

@@ -7,20 +7,29 @@
 -- column run: run
 -- column problem: the benchmark's own name for the problem
 -- column sample_index: 0-based index in its run and problem
--- column prompt: text given to the model
+-- column prompt: text given to the model, as it was rendered where that is kept
+-- column system_prompt: system message of a chat model; null without one
 -- column completion: text the model wrote
 -- column reference_answer: known right answer, where there is one
 -- column model: model
 -- column engine: engine and version that drew it; null when drawn elsewhere
 -- column device: cpu, or the GPU's name
+-- column worker: worker that drew it; null when drawn elsewhere
+-- column host: host of the worker
+-- column imported_from: file and place in it, where it was drawn elsewhere
 -- column seed: seed; null when drawn elsewhere
 -- column request_samples [samples]: samples that shared the request and its prompt
 -- column prompt_tokens [tokens]: tokens of the prompt
 -- column cached_prompt_tokens [tokens]: of them from the prefix cache
 -- column completion_tokens [tokens]: length of the completion
+-- column reasoning_tokens [tokens]: of them hidden reasoning
 -- column finish_reason: stop, length or abort
 -- column cumulative_logprob: natural log-probability of the completion
 -- column latency_seconds [s]: seconds from asking to the last token
+-- column queue_seconds [s]: of them waiting in the engine
+-- column prefill_seconds [s]: of them until the first token
+-- column decode_seconds [s]: of them from the first token to the last
+-- column gpu_seconds [s]: its share of the device time
 -- column sampling: sampling parameters of the run, as JSON text
 -- column same_completion [samples]: samples of the problem in this run with the very same completion, itself included
 -- column created_at: when it was written
@@ -30,20 +39,37 @@ SELECT
     r.run,
     q.problem,
     s.sample_index,
-    replace(r.prompt_template, '{prompt}', q.prompt) AS prompt,
+    coalesce(
+        (
+            SELECT rendered.prompt FROM analytics.prompts AS rendered
+            WHERE rendered.run_id = $run_id AND rendered.problem_id = $problem_id
+            ORDER BY rendered.created_at DESC, rendered.prompt_hash
+            LIMIT 1
+        ),
+        replace(r.prompt_template, '{prompt}', q.prompt)
+    ) AS prompt,
+    r.system_prompt,
     c.completion,
     q.reference_answer,
     m.model,
     e.engine || ' ' || e.engine_version AS engine,
     e.device,
+    w.name AS worker,
+    w.host,
+    i.file || coalesce(', ' || o.locator, '') AS imported_from,
     s.seed,
     s.request_samples,
     s.prompt_tokens,
     s.cached_prompt_tokens,
     s.completion_tokens,
+    s.reasoning_tokens,
     s.finish_reason,
     CAST(s.cumulative_logprob AS DOUBLE) AS cumulative_logprob,
     CAST(s.latency_seconds AS DOUBLE) AS latency_seconds,
+    CAST(s.queue_seconds AS DOUBLE) AS queue_seconds,
+    CAST(s.prefill_seconds AS DOUBLE) AS prefill_seconds,
+    CAST(s.decode_seconds AS DOUBLE) AS decode_seconds,
+    CAST(s.gpu_seconds AS DOUBLE) AS gpu_seconds,
     r.sampling,
     (
         SELECT count(*) FROM analytics.samples AS other
@@ -56,6 +82,12 @@ INNER JOIN analytics.runs AS r ON s.run_id = r.run_id
 INNER JOIN analytics.models AS m ON r.model_id = m.model_id
 INNER JOIN analytics.problems AS q ON s.problem_id = q.problem_id
 LEFT JOIN analytics.engines AS e ON s.engine_id = e.engine_id
+LEFT JOIN analytics.workers AS w ON s.worker_id = w.worker_id
+LEFT JOIN (
+    SELECT import_id, locator FROM analytics.sample_sources
+    WHERE run_id = $run_id AND problem_id = $problem_id AND sample_index = $sample_index
+) AS o ON true
+LEFT JOIN analytics.imports AS i ON o.import_id = i.import_id
 LEFT JOIN (
     SELECT completion FROM analytics.completions
     WHERE run_id = $run_id AND problem_id = $problem_id AND sample_index = $sample_index

@@ -5,6 +5,10 @@
 -- parameter problem (text): name of a problem
 -- parameter verifier (text, default the run's reference verifier): NAME or NAME@VERSION of the verifier that judges
 -- parameter outcome (correct|incorrect|undecided|unjudged, default none): only samples with this outcome
+-- parameter answer (text, default none): only samples with this final answer
+-- parameter reason (text, default none): only samples that were not found correct for this reason
+-- parameter finish_reason (stop|length|abort, default none): only samples that ended so
+-- parameter contains (text, default none): only samples whose completion has this text, whatever its case
 -- parameter limit (integer, default 50): most rows
 -- parameter offset (integer, default 0): rows to skip
 -- column sample_index: 0-based index in its run and problem
@@ -33,6 +37,14 @@ WITH judged AS (
     GROUP BY sample_index
 ),
 
+wanted AS (
+    SELECT sample_index FROM analytics.samples
+    WHERE run_id = $run_id AND problem_id = $problem_id AND $contains IS NULL
+    UNION ALL
+    SELECT sample_index FROM analytics.completions
+    WHERE run_id = $run_id AND problem_id = $problem_id AND position(lower($contains) IN lower(completion)) > 0
+),
+
 listed AS (
     SELECT
         s.sample_index,
@@ -50,6 +62,7 @@ listed AS (
         CAST(j.seconds AS DOUBLE) AS seconds,
         coalesce(j.attempts, 0) AS attempts
     FROM analytics.samples AS s
+    INNER JOIN wanted AS w ON s.sample_index = w.sample_index
     LEFT JOIN judged AS j ON s.sample_index = j.sample_index
     WHERE s.run_id = $run_id AND s.problem_id = $problem_id
 )
@@ -58,6 +71,10 @@ SELECT
     *,
     count(*) OVER () AS matching
 FROM listed
-WHERE $outcome IS NULL OR coalesce(outcome, 'unjudged') = $outcome
+WHERE
+    ($outcome IS NULL OR coalesce(outcome, 'unjudged') = $outcome)
+    AND ($answer IS NULL OR answer = $answer)
+    AND ($reason IS NULL OR reason = $reason)
+    AND ($finish_reason IS NULL OR finish_reason = $finish_reason)
 ORDER BY sample_index
 LIMIT $limit OFFSET $offset
