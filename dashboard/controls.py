@@ -102,6 +102,12 @@ class Controls:
         self._keep(name, "on" if chosen else "off", kept=chosen)
         return chosen
 
+    def text(self, name: str, **looks: Any) -> str:
+        """Any text; empty when nothing is asked."""
+        asked = self.link.text(name)
+        st.session_state[_key(name)] = self._value(name, asked, lambda value: isinstance(value, str), "")
+        return str(self._keep(name, str(st.text_input(key=_key(name), **looks)).strip()))
+
     def _value(self, name: str, asked: Any, known: Callable[[Any], bool], default: Any) -> Any:
         if asked is not None:
             return asked

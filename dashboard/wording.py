@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import datetime
 
 #: What stands where there is no number.
 NONE = "—"
+#: Places inside an address, a host or a mailbox where a character that cannot be seen takes its meaning away.
+_ADDRESS = re.compile(r"(?<=://)|(?<=\bwww)(?=\.)|(?<=@)(?=[\w-])", re.IGNORECASE)
 _MARKS = frozenset("\\`*_{}[]()<>#+-.!|:$~@&")
 
 
@@ -107,7 +110,12 @@ def ago(then: datetime, now: datetime) -> str:
 
 def plain(text: str) -> str:
     """Text for a label that Streamlit reads as Markdown: every mark of Markdown stands for itself."""
-    return "".join(f"\\{one}" if one in _MARKS else " " if one in "\r\n" else one for one in text)
+    return "".join(f"\\{one}" if one in _MARKS else " " if one in "\r\n" else one for one in unlinked(text))
+
+
+def unlinked(text: str) -> str:
+    """Text in which nothing looks like an address: Markdown makes links of bare ones, escaped or not."""
+    return _ADDRESS.sub("\N{WORD JOINER}", text)
 
 
 def size(characters: int) -> str:

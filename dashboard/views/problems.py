@@ -6,21 +6,25 @@ import math
 
 import streamlit as st
 
-from dashboard import scope, tables
+from dashboard import problem_drawer, scope, tables
 from dashboard.answers import Answer
 from dashboard.charts.heatmap import MOST_ROWS, by_difficulty, heatmap_spec
 from dashboard.charts.pass_rates import pass_rate_bins, pass_rate_finding, pass_rate_spec
-from dashboard.controls import Controls, choose_for_next_page
+from dashboard.controls import Controls
 from dashboard.frame import behind_chart, no_runs, undecided_chip, view
+from dashboard.problem_filters import ALL, FILTERS, MEANING, matching
 from dashboard.scope import REFERENCE, Row
 from dashboard.snapshots import Reading
-from dashboard.wording import NONE, percent, plain, plural
+from dashboard.wording import NONE, plain, plural
+
+#: (n, c) by problem within run.
+Rates = dict[str, dict[str, tuple[int, int]]]
 
 #: The choice that means: no problem is looked into.
 _NOBODY = "none"
+_HELP = "Whether problems that were set aside take part. `passatk problem quarantine` sets one aside."
 #: Runs side by side in the heatmap.
 _MOST_RUNS = 12
-_FILTERS = ("all", "never solved", "sometimes", "always solved", "majority wrong", "undecided")
 
 
 @view("Problems", "Which problems fall easily, which hardly, and which never?")
@@ -37,13 +41,29 @@ def page(reading: Reading, controls: Controls) -> None:
         return
     with aside:
         choice = controls.one("by", scope.verifier_options(judged), REFERENCE, st.selectbox, label="Judged by")
-    answer = reading.ask("pass_rates", run=run["run"], verifier=scope.judged_by(choice, run))
-    undecided_chip(sum(row["undecided"] or 0 for row in answer.records))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        quarantined = "include" if controls.flag("quarantined", True, label="Quarantined", help=_HELP) else "exclude"
+        answer = reading.ask(
+            "pass_rates", run=run["run"], verifier=scope.judged_by(choice, run), quarantined=quarantined
+        )
+        _set_aside(reading.ask("pass_rates", run=run["run"], verifier=scope.judged_by(choice, run)), quarantined)
+        undecided_chip(sum(row["undecided"] or 0 for row in answer.records))
+    if not answer.records:
+        st.info("Every problem of this benchmark is quarantined. Turn Quarantined on to see them.")
+        return
     _histogram(answer, scope.slots_of([run["run"]], rows)[run["run"]])
-    _heatmap(reading, controls, rows, run)
-    _table(answer, controls)
-    _look_into(reading, answer, controls, run, choice)
     behind_chart(answer.sql, answer.notes)
+    rates = _heatmap(reading, controls, rows, run, quarantined)
+    _table(answer, controls, run, rates)
+    _look_into(reading, answer, controls, run, choice, rates)
+
+
+def _set_aside(every: Answer, quarantined: str) -> None:
+    """Say how many problems are quarantined, and whether they are in the numbers."""
+    count = sum(bool(row["quarantined"]) for row in every.records)
+    where = "counted here" if quarantined == "include" else "left out"
+    if count:
+        st.badge(f"{plural(count, 'quarantined problem')} {where}", icon=":material/block:", color="orange")
 
 
 def _histogram(answer: Answer, slot: int) -> None:
@@ -55,18 +75,18 @@ def _histogram(answer: Answer, slot: int) -> None:
     st.caption(f"{finding} A chance well below 1 in n cannot be told from none with n samples.")
 
 
-def _heatmap(reading: Reading, controls: Controls, rows: list[Row], run: Row) -> None:
-    """Every run of the benchmark side by side, each by its own reference verifier."""
+def _heatmap(reading: Reading, controls: Controls, rows: list[Row], run: Row, quarantined: str) -> Rates:
+    """Every run of the benchmark side by side, each by its own reference verifier; (n, c) of all of them."""
     alike = [row for row in rows if row["benchmark"] == run["benchmark"] and row["reference"] is not None]
-    if len(alike) < 2:
-        return
-    st.header("Which runs solve which problems?", anchor=False)
     alike.sort(key=lambda row: row["run"] != run["run"])  # the run of this page first, then the newest
     shown = alike[:_MOST_RUNS]
-    answer = reading.ask("pass_rates", run=[row["run"] for row in shown])
-    rates: dict[str, dict[str, tuple[int, int]]] = {row["run"]: {} for row in shown}
+    answer = reading.ask("pass_rates", run=[row["run"] for row in shown], quarantined=quarantined)
+    rates: Rates = {row["run"]: {} for row in shown}
     for one in answer.records:
         rates[one["run"]][one["problem"]] = (one["n"] or 0, one["c"] or 0)
+    if len(alike) < 2:
+        return rates
+    st.header("Which runs solve which problems?", anchor=False)
     order = by_difficulty(rates)
     pages = -(-len(order) // MOST_ROWS)
     number = 1
@@ -81,14 +101,13 @@ def _heatmap(reading: Reading, controls: Controls, rows: list[Row], run: Row) ->
     cut = f" {len(shown)} of {len(alike)} runs are shown." if len(shown) < len(alike) else ""
     st.caption(f"{spec['description']} × never solved; / no judged sample. The hardest are on top.{cut}")
     behind_chart(answer.sql)
+    return rates
 
 
-def _table(answer: Answer, controls: Controls) -> None:
+def _table(answer: Answer, controls: Controls, run: Row, rates: Rates) -> None:
     st.header("Every problem", anchor=False)
-    which = controls.one(
-        "show", _FILTERS, "all", st.segmented_control, label="Show", required=True, label_visibility="collapsed"
-    )
-    records = [row for row in answer.records if _matches(row, which)]
+    which = controls.one("show", list(FILTERS), ALL, st.segmented_control, label="Show", required=True, help=MEANING)
+    records = matching(answer.records, which, run["run"], rates)
     if not records:
         st.info("No problem matches. Choose `all` above.")
         return
@@ -116,18 +135,6 @@ def _table(answer: Answer, controls: Controls) -> None:
     tables.download(records, "problems")
 
 
-def _matches(row: Row, which: str) -> bool:
-    n, c = row["n"] or 0, row["c"] or 0
-    return {
-        "all": True,
-        "never solved": n > 0 and c == 0,
-        "sometimes": 0 < c < n,
-        "always solved": n > 0 and c == n,
-        "majority wrong": row["majority_correct"] is False and c > 0,
-        "undecided": bool(row["undecided"]),
-    }[which]
-
-
 def _shown(row: Row) -> Row:
     return {
         "problem": row["problem"],
@@ -138,7 +145,8 @@ def _shown(row: Row) -> Row:
         "distinct answers": row["distinct_answers"],
         "majority right": {True: "yes", False: "no"}.get(row["majority_correct"], NONE),
         "median tokens": row["median_completion_tokens"],
-        "undecided": row["undecided"],
+        "undecided": row["undecided"] or None,
+        "set aside": "quarantined" if row["quarantined"] else None,
     }
 
 
@@ -162,55 +170,9 @@ def even_chance(n: int | None, c: int | None) -> str:
     return f"> {n:,}"
 
 
-def _look_into(reading: Reading, answer: Answer, controls: Controls, run: Row, choice: str) -> None:
+def _look_into(reading: Reading, answer: Answer, controls: Controls, run: Row, choice: str, rates: Rates) -> None:
     st.header("One problem", anchor=False)
     rows = {row["problem"]: row for row in answer.records}
     name = controls.one("problem", [_NOBODY, *rows], _NOBODY, st.selectbox, label="Problem", width=400)
     if name in rows:
-        _detail(reading, rows[name], run, choice)
-
-
-def _detail(reading: Reading, row: Row, run: Row, choice: str) -> None:
-    verifier = scope.judged_by(choice, run)
-    left, right = st.columns([3, 2])
-    with left:
-        clusters = reading.ask("answer_clusters", run=run["run"], problem=row["problem"], verifier=verifier).records
-        st.caption("Answers, the commonest first" if clusters else "This verifier takes no answers out of completions.")
-        if clusters:
-            st.dataframe(
-                [
-                    {
-                        "answer": str(one["answer"]) if one["answer"] is not None else "no answer",
-                        "share": one["share"],
-                        "correct": f"{one['correct']:,} of {one['count']:,}",
-                    }
-                    for one in clusters[:10]
-                ],
-                hide_index=True,
-                alt="Commonest answers",
-                column_config={"share": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)},
-            )
-        if len(clusters) > 10:
-            st.caption(f"10 of {len(clusters):,} distinct answers are shown.")
-    with right:
-        st.metric(
-            "Correct samples",
-            f"{row['c']} of {row['n']}",
-            percent(row["pass_rate"]),
-            delta_color="off",
-            delta_arrow="off",
-            border=True,
-        )
-        if row["reference_answer"]:
-            with st.popover("Show the reference answer"):
-                st.code(row["reference_answer"], language=None, wrap_lines=True)
-        for label, outcome in (("Correct samples", "correct"), ("Incorrect samples", "incorrect")):
-            if st.button(label, key=f"open {outcome}", icon=":material/arrow_forward:"):
-                _open_samples(run, row, choice, outcome)
-
-
-def _open_samples(run: Row, row: Row, choice: str, outcome: str) -> None:
-    choose_for_next_page(**{"one run": run["run"], "problem": row["problem"], "by": choice, "outcome": outcome})
-    from dashboard.navigation import pages
-
-    st.switch_page(pages()["samples"])
+        problem_drawer.draw(reading, rows[name], run, choice, rates)

@@ -230,12 +230,26 @@ def samples(
     *,
     verifier: str | None = None,
     outcome: Literal["correct", "incorrect", "undecided", "unjudged"] | None = None,
+    answer: str | None = None,
+    reason: str | None = None,
+    finish_reason: Literal["stop", "length", "abort"] | None = None,
+    contains: str | None = None,
     limit: int = 50,
     offset: int = 0,
 ) -> Result:
     """Which samples were drawn for a problem, and how were they judged? One row per sample."""
     return snapshot.query(
-        "samples", run=run, problem=problem, verifier=verifier, outcome=outcome, limit=limit, offset=offset
+        "samples",
+        run=run,
+        problem=problem,
+        verifier=verifier,
+        outcome=outcome,
+        answer=answer,
+        reason=reason,
+        finish_reason=finish_reason,
+        contains=contains,
+        limit=limit,
+        offset=offset,
     )
 
 

@@ -3,14 +3,84 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from streamlit.testing.v1 import AppTest
 
 from dashboard.row_checks import ROW_CHECKS, RowCheck
+from store import quarantine, verifier_registry
 from store.analytics import open_snapshot, run_sql
-from tests.integration.test_dashboard_pages import BIG, mirror, page, quiet, seeded
+from store.benchmarks import find_benchmark
+from store.connection import transaction
+from store.environments import ensure_environment
+from store.tables import batches
+from store.verdicts import VerdictRow, write_verdicts
+from tests.integration.test_dashboard_pages import BIG, SMALL, UNPRICED, filled, mirror, page, quiet, seeded, shown
+from tests.integration.test_dashboard_store import HOSTILE
 
 __all__ = ["mirror", "quiet", "seeded"]
+
+#: What a verifier of programs notes of a failing test.
+DETAIL: dict[str, Any] = {
+    "limits": {"cpu_seconds": 3.0},
+    "test": "assert add(2, 2) == 5",
+    "expected": "5 " * 30,
+    "got": "4 " * 30,
+    "stderr_tail": "\n".join(f"line {number} <b>https://evil.example</b>" for number in range(300)),
+}
+
+
+def trouble() -> None:
+    """One problem set aside; one weak verdict by a verifier of programs."""
+    with transaction() as connection:
+        quarantine.quarantine(connection, find_benchmark(connection, "sums"), ["sum-03"], "its answer is wrong")
+        place = connection.execute(
+            sa.text(
+                "SELECT r.run_id, p.problem_id FROM store.runs AS r JOIN store.problems AS p USING (benchmark_id) "
+                "WHERE r.name = :run AND p.key = 'sum-03'"
+            ),
+            {"run": BIG},
+        ).one()
+        verifier = verifier_registry.ensure_verifier(connection, "tests", "1", {"cpu_seconds": 3})
+        verifier_registry.attach_verifier(connection, place.run_id, verifier.verifier_id)
+        batch = {"run_id": place.run_id, "problem_id": place.problem_id, "verifier_id": verifier.verifier_id}
+        batch_id = connection.execute(
+            sa.insert(batches).values(**batch, first_index=0, end_index=1, state="done").returning(batches.c.batch_id)
+        ).scalar_one()
+        environment = ensure_environment(connection, "none", {"python": "3.13"})
+        verdict = VerdictRow(
+            **batch,
+            sample_index=0,
+            attempt=0,
+            batch_id=batch_id,
+            outcome="incorrect",
+            reason="failed_test",
+            answer=None,
+            score=None,
+            seconds=0.5,
+            detail=DETAIL,
+            environment_id=environment,
+            weak=True,
+        )
+        write_verdicts(connection, [verdict])
+
+
+@pytest.fixture(scope="module")
+def troubled_mirror(server: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return filled(server, tmp_path_factory.mktemp("troubled"), trouble)
+
+
+@pytest.fixture
+def troubled(troubled_mirror: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PASSATK_MIRROR", str(troubled_mirror))
+    monkeypatch.setenv("PASSATK_DATABASE_URL", "postgresql://nobody@127.0.0.1:9/none")
+    return troubled_mirror
+
+
+def permalink(test: AppTest) -> str:
+    return next(str(block.value) for block in test.code if "snapshot=" in str(block.value))
 
 
 @pytest.mark.parametrize("check", ROW_CHECKS, ids=lambda check: check.name)
@@ -32,3 +102,109 @@ def test_problems_are_drawn_against_runs(seeded: Path) -> None:
     test = page("problems")
     assert not test.exception
     assert any("without a judged sample" in caption.value for caption in test.caption)
+
+
+def test_filters_of_problems_count_what_the_query_counts(seeded: Path) -> None:
+    rates = open_snapshot(seeded).query("pass_rates", run=[BIG, SMALL, UNPRICED]).records()
+    solvers: dict[str, set[str]] = {}
+    for row in rates:
+        solvers.setdefault(row["problem"], set()).update([row["run"]] if row["c"] else [])
+    alone = page("problems", run=[BIG], show="only this run")
+    assert set(alone.dataframe[0].value["problem"]) == {name for name, runs in solvers.items() if runs == {BIG}}
+    nobody = page("problems", run=[BIG], show="no run")
+    assert set(nobody.dataframe[0].value["problem"]) == {name for name, runs in solvers.items() if not runs}
+
+
+def test_a_quarantined_problem_has_a_badge_and_can_be_left_out(troubled: Path) -> None:
+    test = page("problems", run=[BIG], problem="sum-03")
+    assert "1 quarantined problem counted here" in shown(test)
+    assert "its answer is wrong" in shown(test)
+    rows = test.dataframe[0].value
+    assert list(rows[rows["set aside"] == "quarantined"]["problem"]) == ["sum-03"]
+    assert list(page("problems", run=[BIG], show="set aside").dataframe[0].value["problem"]) == ["sum-03"]
+    without = page("problems", run=[BIG], quarantined="off")
+    assert "1 quarantined problem left out" in shown(without)
+    asked = open_snapshot(troubled).query("pass_rates", run=BIG, quarantined="exclude").records()
+    assert set(without.dataframe[0].value["problem"]) == {row["problem"] for row in asked}
+    assert len(asked) == 39
+    assert "quarantined=off" in permalink(without)
+    assert "quarantined" in next(option for option in page("samples").selectbox(key="control problem").options if
+                                 "sum-03" in option)  # fmt: skip
+
+
+def test_a_problem_leads_to_its_samples(seeded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    went: list[Any] = []
+    monkeypatch.setattr("streamlit.switch_page", lambda to: went.append(to.url_path))
+    test = page("problems", run=[BIG], problem="sum-05")
+    clusters = open_snapshot(seeded).query("answer_clusters", run=BIG, problem="sum-05").records()
+    wrong = next(row["answer"] for row in clusters if row["correct"] == 0)
+    test.button(key="open the commonest wrong answer").click().run()
+    kept = test.session_state["kept values"]
+    assert went == ["samples"]
+    assert (kept["problem"], kept["answer"], kept["outcome"]) == ("sum-05", wrong, "incorrect")
+    test = page("problems", run=[BIG], problem="sum-05")
+    test.button(key="open a sample at random").click().run()
+    kept = test.session_state["kept values"]
+    assert kept["answer"] == "any"
+    assert 0 <= int(kept["sample"]) < 200
+    listed = page("samples", run=[BIG], problem="sum-05", page=str(kept["page"]), sample=kept["sample"])
+    assert not listed.warning
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"answer": "14"}, {"reason": "wrong_answer"}, {"ending": "length"}, {"contains": "STEP 1: 14"}],
+    ids=lambda asked: next(iter(asked)),
+)
+def test_samples_are_found_as_the_query_finds_them(seeded: Path, asked: dict[str, str]) -> None:
+    test = page("samples", run=[BIG], problem="sum-05", **asked)
+    named = {"finish_reason" if name == "ending" else name: value for name, value in asked.items()}
+    found = open_snapshot(seeded).query("samples", run=BIG, problem="sum-05", limit=50, **named).records()
+    assert 0 < found[0]["matching"] < 200
+    assert f"of {found[0]['matching']:,}" in shown(test)
+    assert len(test.radio(key="control sample").options) == len(found)
+    name, value = next(iter(asked.items()))
+    assert f"{name}={value.replace(':', '%3A').replace(' ', '+')}" in permalink(test)
+
+
+def test_no_sample_matches_in_words(seeded: Path) -> None:
+    assert "No sample matches" in shown(page("samples", run=[BIG], problem="sum-05", contains="nothing has this"))
+    assert "3 characters" in shown(page("samples", run=[BIG], problem="sum-05", contains="ab"))
+
+
+def test_samples_that_nobody_judged_are_read_all_the_same(seeded: Path) -> None:
+    test = page("samples", run=["unjudged"], problem="sum-02", sample="2")
+    assert not test.error
+    completion = open_snapshot(seeded).query("sample", run="unjudged", problem="sum-02", sample_index=2).records()[0]
+    assert any(block.value == completion["completion"] for block in test.code)
+
+
+def test_a_rendered_completion_leads_nowhere(seeded: Path) -> None:
+    test = page("samples", run=[BIG], problem="sum-00", sample="0", look="rendered")
+    rendered = "\n".join(str(block.value) for block in test.markdown)
+    assert "evil.example" in rendered
+    assert "://evil" not in rendered
+    assert not any(block.value == HOSTILE for block in test.code)
+
+
+def test_the_failing_test_is_read_first(troubled: Path) -> None:
+    test = page("samples", run=[BIG], problem="sum-03", sample="0", part="verdicts")
+    blocks = [str(block.value) for block in test.code]
+    assert blocks.index(DETAIL["test"]) < blocks.index(DETAIL["expected"]) < blocks.index(DETAIL["got"])
+    tail = next(block for block in blocks if "lines above" in block)
+    assert tail.startswith("… 100 lines above")
+    assert tail.endswith("line 299 <b>https://evil.example</b>")
+    assert any("cpu_seconds" in block for block in blocks)
+    text = shown(test)
+    assert "weak" in text
+    assert "sandbox: none" in text
+    assert "judged in none" in text
+
+
+def test_another_correct_sample_can_be_compared_with(seeded: Path) -> None:
+    right = open_snapshot(seeded).query("samples", run=BIG, problem="sum-05", outcome="correct").records()
+    other = str(right[3]["sample_index"])
+    test = page("samples", run=[BIG], problem="sum-05", sample="0", part="difference", against=other)
+    assert f"From sample {other}, which is correct" in shown(test)
+    assert any(":red-background[~~" in str(block.value) for block in test.markdown)
+    assert f"against={other}" in permalink(test)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -27,10 +27,8 @@ PAGES = ("overview", "coverage", "precision", "cost", "compare", "problems", "sa
 BIG, SMALL, UNPRICED = (run.name for run in RUNS)
 
 
-@pytest.fixture(scope="module")
-def mirror(server: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The mirror of the seeded store."""
-    folder = tmp_path_factory.mktemp("dashboard")
+def filled(server: Path, folder: Path, more: Callable[[], None] | None = None) -> Path:
+    """The mirror, below `folder`, of a store with the seeded data and whatever `more` adds to it."""
     database = f"dashboard_{uuid.uuid4().hex[:12]}"  # several modules take this fixture
     url = embedded.start(server).replace(f"/{embedded.DATABASE}?", f"/{database}?")
     with psycopg.connect(embedded.start(server), autocommit=True) as admin:
@@ -39,9 +37,17 @@ def mirror(server: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("PASSATK_DATABASE_URL", url)
         patch.setenv("PASSATK_HOME", str(folder))
         seed(folder)
+        if more is not None:
+            more()
         refresh(url, folder / "mirror")
         connection.engine().dispose()
     return folder / "mirror"
+
+
+@pytest.fixture(scope="module")
+def mirror(server: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The mirror of the seeded store."""
+    return filled(server, tmp_path_factory.mktemp("dashboard"))
 
 
 @pytest.fixture(autouse=True)
@@ -144,11 +150,11 @@ def test_undecided_samples_are_counted_on_the_page(seeded: Path) -> None:
 
 
 def test_a_sample_is_compared_with_a_correct_one(seeded: Path) -> None:
-    test = page("samples", run=[BIG], problem="sum-01", outcome="incorrect")
+    test = page("samples", run=[BIG], problem="sum-01", outcome="incorrect", part="difference")
     (difference,) = [block.value for block in test.code if block.value.startswith("@@")]
     assert "+#### " in difference
     assert "-#### 7" in difference
-    test = page("samples", run=[BIG], problem="sum-39")
+    test = page("samples", run=[BIG], problem="sum-39", part="difference")
     assert "No other sample of this problem is correct" in shown(test)
 
 
@@ -201,7 +207,7 @@ def test_one_problem_can_be_looked_into(seeded: Path) -> None:
     (card,) = test.metric
     (row,) = [row for row in open_snapshot(seeded).query("pass_rates", run=BIG).records() if row["problem"] == "sum-00"]
     assert card.value == f"{row['c']} of {row['n']}"
-    clusters = test.dataframe[-1].value
+    clusters = next(table.value for table in test.dataframe if "answer" in table.value.columns)
     assert clusters["share"].is_monotonic_decreasing
     assert clusters["share"].sum() == pytest.approx(1)
     assert sum(int(text.split(" of ")[0]) for text in clusters["correct"]) == row["c"]
@@ -222,7 +228,7 @@ def test_samples_come_in_pages_of_fifty(seeded: Path) -> None:
 
 
 def test_a_failing_verdict_says_why(seeded: Path) -> None:
-    test = page("samples", run=[BIG], problem="sum-39", outcome="incorrect")
+    test = page("samples", run=[BIG], problem="sum-39", outcome="incorrect", part="verdicts")
     text = shown(test)
     assert "expected" in text
     assert "got" in text

@@ -1,0 +1,171 @@
+"""Which samples of a problem are listed, and the list to choose one from; completions are never read here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dashboard.controls import Controls
+from dashboard.problem_drawer import SAMPLES_A_PAGE
+from dashboard.scope import Row
+from dashboard.snapshots import Reading
+from dashboard.verdicts import COLORS, ICONS
+from dashboard.wording import plain, plural
+from store.analytics import Snapshot
+
+_MARKS = {outcome: f":{COLORS[outcome]}[{icon}]" for outcome, icon in ICONS.items()}
+_OUTCOMES = ("any", "correct", "incorrect", "undecided", "unjudged")
+_ENDINGS = ("any", "stop", "length", "abort")
+ANY = "any"
+#: Shortest text that is searched for, and most answers offered.
+_SHORTEST, _ANSWERS = 3, 1000
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Whose samples are listed, and whose verdicts stand beside them (nobody's: None)."""
+
+    run: Row
+    verifier: str | None
+
+    @property
+    def name(self) -> str:
+        return str(self.run["run"])
+
+
+def choose_problem(reading: Reading, controls: Controls, chosen: Filter) -> Row:
+    """The problem, with its counts by the chosen verifier."""
+    if chosen.verifier is None:
+        known = _problems(reading.id, chosen.run["run_id"], reading.snapshot)
+    else:
+        known = reading.ask("pass_rates", run=chosen.name, verifier=chosen.verifier).records
+    counts = {row["problem"]: row for row in known}
+    problem = controls.one(
+        "problem",
+        list(counts),
+        next(iter(counts)),
+        st.selectbox,
+        label="Problem",
+        format_func=lambda key: _problem_line(counts[key]),
+    )
+    return counts[problem]
+
+
+def _problem_line(row: Row) -> str:
+    set_aside = " · quarantined" if row["quarantined"] else ""
+    counted = f"{row['c']} of {row['n']} correct" if row["n"] else "not judged"
+    return f"{row['problem']} · {counted}{set_aside}"
+
+
+def choose_filters(
+    reading: Reading, controls: Controls, chosen: Filter, problem: Row, beside: DeltaGenerator
+) -> dict[str, Any]:
+    """What the listed samples have in common, as parameters of the query `samples`; None where nothing is asked.
+
+    `beside` is the place of the verdict, next to the problem.
+    """
+    reasons = _reasons(reading.id, chosen.run["run_id"], problem["problem_id"], reading.snapshot)
+    answers = _answers(reading, chosen, problem)
+    with beside:
+        outcome = controls.one("outcome", _OUTCOMES, ANY, st.segmented_control, label="Verdict", required=True)
+    columns = st.columns([2, 2, 2, 4], vertical_alignment="bottom")
+    with columns[0]:
+        answer = controls.one("answer", [ANY, *answers], ANY, st.selectbox, label="Answer")
+    with columns[1]:
+        reason = controls.one(
+            "reason",
+            [ANY, *reasons],
+            ANY,
+            st.selectbox,
+            label="Reason",
+            format_func=lambda key: str(key).replace("_", " "),
+        )
+    with columns[2]:
+        ending = controls.one("ending", _ENDINGS, ANY, st.selectbox, label="Ended by", format_func=_ending)
+    with columns[3]:
+        contains = controls.text("contains", label="Contains", placeholder="text of the completion")
+    if 0 < len(contains) < _SHORTEST:
+        st.caption(f"Text is searched for from {_SHORTEST} characters on.")
+    asked = {"outcome": outcome, "answer": answer, "reason": reason, "finish_reason": ending}
+    found: dict[str, Any] = {name: None if value == ANY else value for name, value in asked.items()}
+    return found | {"contains": contains if len(contains) >= _SHORTEST else None}
+
+
+def _ending(key: str) -> str:
+    return {"length": "length (cut)"}.get(key, key)
+
+
+def _answers(reading: Reading, chosen: Filter, problem: Row) -> list[str]:
+    if chosen.verifier is None:
+        return []
+    asked = {"run": chosen.name, "problem": problem["problem"], "verifier": chosen.verifier}
+    clusters = reading.ask("answer_clusters", **asked).records
+    return [row["answer"] for row in clusters if row["answer"] not in (None, "", ANY)][:_ANSWERS]
+
+
+def choose_sample(
+    reading: Reading, controls: Controls, chosen: Filter, problem: Row, filters: dict[str, Any]
+) -> int | None:
+    """A page of samples to choose from; the index of the chosen one."""
+    asked = {"run": chosen.name, "problem": problem["problem"], "verifier": chosen.verifier} | filters
+
+    def listed(limit: int, offset: int) -> list[Row]:
+        return reading.ask("samples", **asked, limit=limit, offset=offset).records
+
+    total = next((row["matching"] for row in listed(1, 0)), 0)
+    if total == 0:
+        st.info("No sample matches. Set every filter to `any`.")
+        return None
+    pages = -(-total // SAMPLES_A_PAGE)
+    number = 1
+    if pages > 1:
+        number = controls.whole(
+            "page", 1, pages, 1, st.pagination, first="default", num_pages=pages, max_visible_pages=5
+        )
+    first = (number - 1) * SAMPLES_A_PAGE
+    rows = listed(SAMPLES_A_PAGE, first)
+    by_index = {str(row["sample_index"]): row for row in rows}
+    st.caption(f"Samples {first + 1:,} to {first + len(rows):,} of {total:,}")
+    with st.container(height=620 if len(rows) > 12 else "content", border=True):
+        index = controls.one(
+            "sample",
+            list(by_index),
+            next(iter(by_index)),
+            st.radio,
+            label="Sample",
+            label_visibility="collapsed",
+            format_func=lambda key: _line(by_index[key]),
+        )
+    return int(index)
+
+
+def _line(row: Row) -> str:
+    """One line of the list, as Markdown: whatever the model had a say in is escaped."""
+    mark = _MARKS.get(row["outcome"], "")
+    said = row["answer"][:24] if row["answer"] else str(row["reason"] or "").replace("_", " ")
+    score = f"{row['score']:.3g}" if row["score"] is not None else ""
+    tokens = plural(row["completion_tokens"], "token") if row["completion_tokens"] is not None else ""
+    rest = " · ".join(part for part in (plain(said), plain(score), f":gray[{tokens}]" if tokens else "") if part)
+    return f"{mark} {row['sample_index']}" + (f" · {rest}" if rest else "")
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _problems(snapshot_id: str, run_id: int, _snapshot: Snapshot) -> list[Row]:
+    """Problems with samples of a run that nobody has judged."""
+    return _snapshot.rows(
+        "SELECT p.problem_id, p.problem, p.quarantined, NULL AS n, NULL AS c FROM sample_counts AS s "  # noqa: S608
+        f"JOIN problems AS p USING (problem_id) WHERE s.run_id = {int(run_id)} ORDER BY p.position"
+    )
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _reasons(snapshot_id: str, run_id: int, problem_id: int, _snapshot: Snapshot) -> list[str]:
+    """Why samples of the problem were not found correct, by any verifier."""
+    found = _snapshot.rows(
+        f"SELECT DISTINCT reason FROM verdicts WHERE run_id = {int(run_id)} AND problem_id = {int(problem_id)} "  # noqa: S608
+        "AND reason IS NOT NULL ORDER BY reason"
+    )
+    return [row["reason"] for row in found]
