@@ -19,6 +19,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.acceptance.browsing import browser, mode, served, watched
+
+__all__ = ["browser", "mode", "served", "watched"]  # the fixtures of the dashboard's tests
+
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "arithmetic"
 PASSATK = Path(sys.executable).with_name("passatk")

@@ -1,0 +1,206 @@
+"""A reader of the dashboard: one real server over a seeded store, one headless Chromium, and what must not happen."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import urllib.parse
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from store import connection, embedded
+from store.analytics.refresh import refresh
+from tests.integration.test_dashboard_store import RUNS, seed
+
+#: The browser, and how it is started: it may ask nothing of anybody by itself, and draws the same everywhere.
+CHROMIUM = os.environ.get("PASSATK_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--force-color-profile=srgb",
+    "--disable-lcd-text",
+    "--font-render-hinting=none",
+]
+#: Streamlit asks for these two below a page's own path and lives without them.
+HARMLESS = ("/_stcore/health", "/_stcore/host-config")
+BIG, SMALL, UNPRICED = (run.name for run in RUNS)
+PASSATK = [sys.executable, "-c", "from store.command import main; main()"]
+PATHS = ("", "coverage", "precision", "cost", "compare", "problems", "samples", "sql", "workers", "health")
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running dashboard, its home, and the environment of commands beside it."""
+
+    url: str
+    home: Path
+    environment: dict[str, str]
+
+    def passatk(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [*PASSATK, *arguments], env=self.environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    @property
+    def log(self) -> str:
+        return (self.home / "dashboard.log").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def served(server: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The dashboard of a seeded store, started and stopped by its own commands."""
+    home = tmp_path_factory.mktemp("served")
+    url = embedded.start(server).replace(f"/{embedded.DATABASE}?", "/dashboard_browser?")
+    with psycopg.connect(embedded.start(server), autocommit=True) as admin:
+        admin.execute("CREATE DATABASE dashboard_browser TEMPLATE template_passatk")
+    environment = os.environ | {"PASSATK_DATABASE_URL": url, "PASSATK_HOME": str(home), "PASSATK_LIVE": "0"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PASSATK_DATABASE_URL", url)
+        patch.setenv("PASSATK_HOME", str(home))
+        seed(home)
+        refresh(url, home / "mirror")
+        connection.engine().dispose()
+    begun = Served("", home, environment)
+    said = begun.passatk("dashboard", "start", "--port", str(free_port()))
+    address = re.search(r"http://\S+", said)
+    assert address
+    yield Served(address.group(), home, environment)
+    begun.passatk("dashboard", "stop")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Watched:
+    """A browser page, and whatever must not happen on it."""
+
+    page: Page
+    outside: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def go(self, url: str) -> None:
+        self.page.goto(url)
+        self.idle()
+
+    def idle(self) -> None:
+        """Until the script has run and nothing on the page is stale."""
+        self.page.wait_for_timeout(160)  # widgets wait a moment before they report
+        self.page.locator(
+            "[data-testid='stApp'][data-test-connection-state='CONNECTED'][data-test-script-state='notRunning']"
+        ).wait_for(state="attached", timeout=60_000)
+        expect(self.page.locator("[data-stale='true']")).to_have_count(0, timeout=30_000)
+
+    def snapshot(self) -> str:
+        """Which snapshot the page says it shows."""
+        return self.page.get_by_text(re.compile(r"^Snapshot \d")).inner_text().split(" · ")[0]
+
+    def chart(self) -> None:
+        expect(self.page.locator("[data-testid='stVegaLiteChart'] g.mark-line path").first).to_be_attached(
+            timeout=30_000
+        )
+
+    def card(self, label: str) -> str:
+        found = self.page.get_by_test_id("stMetric").filter(has_text=label)
+        expect(found).to_have_count(1, timeout=30_000)
+        return found.get_by_test_id("stMetricValue").inner_text()
+
+    def follow(self, page: str) -> None:
+        """Go to another page by the navigation."""
+        self.page.get_by_test_id("stSidebar").get_by_role("link", name=page, exact=True).click()
+        expect(self.page.get_by_test_id("stHeading").first).to_have_text(page, timeout=30_000)
+        self.idle()
+
+    def choose(self, label: str, value: str) -> None:
+        """Choose a value of a select box."""
+        box = self.page.get_by_role("combobox", name=label, exact=True)
+        expect(box).to_be_visible(timeout=30_000)
+        box.fill(value)
+        box.press("Enter")
+        self.idle()
+
+    def permalink(self) -> str:
+        """The address behind Link."""
+        self.page.get_by_role("button", name="Link", exact=True).click()
+        link = self.page.get_by_test_id("stPopoverBody").get_by_test_id("stCode")
+        expect(link).to_contain_text("snapshot=", timeout=30_000)
+        text = link.inner_text().strip()
+        self.page.keyboard.press("Escape")
+        return text
+
+    def seen(self) -> list[str]:
+        """The words and numbers of the charts and cards on the page."""
+        self.chart()
+        found = self.page.locator("[data-testid='stVegaLiteChart'] text, [data-testid='stMetric']")
+        return [text for text in found.all_text_contents() if text.strip()]
+
+    def clean(self) -> None:
+        assert self.outside == []
+        assert self.errors == []
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"no Chromium at {CHROMIUM}: install it, or name one with PASSATK_CHROMIUM")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(params=["light", "dark"])
+def mode(request: pytest.FixtureRequest) -> str:
+    """The colours a reader's machine asks for."""
+    return str(request.param)
+
+
+@pytest.fixture
+def watched(browser: Browser, served: Served, request: pytest.FixtureRequest) -> Iterator[Watched]:
+    """A fresh reader; the test fails when the page asked another host for anything or the console had an error."""
+    scheme = request.getfixturevalue("mode") if "mode" in request.fixturenames else "light"
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme=scheme, reduced_motion="reduce")
+    page = context.new_page()
+    seen = Watched(page)
+    host = urllib.parse.urlsplit(served.url).netloc
+
+    def asked(url: str) -> None:
+        parts = urllib.parse.urlsplit(url)
+        if parts.scheme not in ("data", "blob") and parts.netloc != host:
+            seen.outside.append(url)
+
+    page.on("request", lambda request: asked(request.url))
+    page.on("websocket", lambda socket: asked(socket.url))
+    page.on("pageerror", lambda error: seen.errors.append(str(error)))
+    page.on(
+        "console",
+        lambda said: (
+            seen.errors.append(f"{said.text} {said.location}")
+            if said.type == "error" and not said.location.get("url", "").split("?")[0].endswith(HARMLESS)
+            else None
+        ),
+    )
+    yield seen
+    context.close()
+    seen.clean()
+    assert "Traceback" not in served.log
+    assert "page failed" not in served.log
