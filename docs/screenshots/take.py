@@ -7,6 +7,7 @@ python docs/screenshots/take.py --url http://127.0.0.1:8501
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import shutil
 import sys
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 HERE = Path(__file__).resolve().parent
@@ -37,6 +39,7 @@ VIEWS = {
     "problems": "/problems?run=small-t08&problem=sum-05",
     "samples": "/samples?run=small-t08&problem=sum-05&outcome=incorrect",
     "sql": "/sql",
+    "workers": "/workers",
     "health": "/health",
 }
 
@@ -75,6 +78,12 @@ def settle(page: Page) -> None:
     page.wait_for_timeout(700)
 
 
+def picture(page: Page, to: Path) -> None:
+    """One page as a PNG of at most 256 colours: a repository is no place for megabytes of pixels."""
+    with Image.open(io.BytesIO(page.screenshot())) as taken:
+        taken.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(to, optimize=True)
+
+
 def take(url: str, folder: Path) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
@@ -88,8 +97,10 @@ def take(url: str, folder: Path) -> None:
                 if name == "sql":
                     page.get_by_role("button", name="Run", exact=True).click()
                     page.get_by_text("rows in").wait_for()
+                if name == "workers":
+                    page.get_by_role("heading", name="Runs under way").wait_for()
                 settle(page)
-                page.screenshot(path=folder / f"{name}_{mode}.png")
+                picture(page, folder / f"{name}_{mode}.png")
                 print(folder / f"{name}_{mode}.png")
                 page.close()
             context.close()
