@@ -9,13 +9,13 @@ import socket
 import subprocess
 import sys
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from store import connection, embedded
 from store.analytics.refresh import refresh
@@ -40,6 +40,16 @@ HARMLESS = ("/_stcore/health", "/_stcore/host-config")
 BIG, SMALL, UNPRICED = (run.name for run in RUNS)
 PASSATK = [sys.executable, "-c", "from store.command import main; main()"]
 PATHS = ("", "coverage", "precision", "cost", "compare", "problems", "samples", "sql", "workers", "health")
+
+#: What each page is asked for when every page is looked at, so that it has something to show.
+ASKED = {
+    "coverage": f"run={BIG}&run={SMALL}",
+    "precision": f"run={BIG}",
+    "cost": f"run={BIG}&run={SMALL}",
+    "compare": f"run={BIG}&run={SMALL}",
+    "problems": f"run={BIG}&problem=sum-05",
+    "samples": f"run={BIG}&problem=sum-05&sample=0",
+}
 
 
 @dataclass(frozen=True)
@@ -99,7 +109,9 @@ class Watched:
     errors: list[str] = field(default_factory=list)
 
     def go(self, url: str) -> None:
+        """Open an address and wait for its page: before the first run of its script nothing is stale either."""
         self.page.goto(url)
+        expect(self.page.get_by_test_id("stHeading").first).to_be_visible(timeout=30_000)
         self.idle()
 
     def idle(self) -> None:
@@ -119,6 +131,14 @@ class Watched:
             timeout=30_000
         )
 
+    def drawn(self, path: str) -> None:
+        """Until the page of this path shows what it is for: a curve, or what the store says now."""
+        if path in ("coverage", "precision", "cost", "compare"):
+            self.chart()
+        if path == "workers":
+            expect(self.page.get_by_role("heading", name="Runs under way")).to_be_visible(timeout=30_000)
+        self.idle()
+
     def card(self, label: str) -> str:
         found = self.page.get_by_test_id("stMetric").filter(has_text=label)
         expect(found).to_have_count(1, timeout=30_000)
@@ -134,8 +154,9 @@ class Watched:
         """Choose a value of a select box."""
         box = self.page.get_by_role("combobox", name=label, exact=True)
         expect(box).to_be_visible(timeout=30_000)
-        box.fill(value)
-        box.press("Enter")
+        box.click()
+        self.page.get_by_role("option", name=value, exact=True).click()
+        expect(box).to_have_value(value)
         self.idle()
 
     def permalink(self) -> str:
@@ -174,12 +195,33 @@ def mode(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope="session")
+def machines(browser: Browser) -> Iterator[Callable[[str], BrowserContext]]:
+    """A reader's machine of each mode; it keeps what it loaded, as a browser does, so that later pages come fast."""
+    kept: dict[str, BrowserContext] = {}
+
+    def machine(scheme: str) -> BrowserContext:
+        if scheme not in kept:
+            kept[scheme] = browser.new_context(
+                viewport={"width": 1440, "height": 900},
+                color_scheme=scheme,  # type: ignore[arg-type]
+                reduced_motion="reduce",
+            )
+        return kept[scheme]
+
+    yield machine
+    for context in kept.values():
+        context.close()
+
+
 @pytest.fixture
-def watched(browser: Browser, served: Served, request: pytest.FixtureRequest) -> Iterator[Watched]:
-    """A fresh reader; the test fails when the page asked another host for anything or the console had an error."""
+def watched(
+    machines: Callable[[str], BrowserContext], served: Served, request: pytest.FixtureRequest
+) -> Iterator[Watched]:
+    """A reader's new tab; the test fails when it asked another host for anything or its console had an error."""
     scheme = request.getfixturevalue("mode") if "mode" in request.fixturenames else "light"
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme=scheme, reduced_motion="reduce")
-    page = context.new_page()
+    page = machines(scheme).new_page()
+    logged = len(served.log)
     seen = Watched(page)
     host = urllib.parse.urlsplit(served.url).netloc
 
@@ -200,7 +242,8 @@ def watched(browser: Browser, served: Served, request: pytest.FixtureRequest) ->
         ),
     )
     yield seen
-    context.close()
+    page.close()
     seen.clean()
-    assert "Traceback" not in served.log
-    assert "page failed" not in served.log
+    said = served.log[logged:]
+    assert "Traceback" not in said
+    assert "page failed" not in said

@@ -19,9 +19,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.acceptance.browsing import browser, mode, served, watched
+from tests.acceptance.browsing import browser, machines, mode, served, watched
 
-__all__ = ["browser", "mode", "served", "watched"]  # the fixtures of the dashboard's tests
+__all__ = ["browser", "machines", "mode", "served", "watched"]  # the fixtures of the dashboard's tests
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "arithmetic"

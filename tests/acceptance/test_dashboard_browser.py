@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.acceptance.browsing import BIG, PASSATK, PATHS, SMALL, Served, Watched, free_port
+from tests.acceptance.browsing import ASKED, BIG, PASSATK, PATHS, SMALL, Served, Watched, free_port
 
 #: How far a reader could scroll sideways.
 OVER = "(m => m.scrollWidth - m.clientWidth)(document.querySelector('[data-testid=stMain]'))"
@@ -23,12 +23,10 @@ OVER = "(m => m.scrollWidth - m.clientWidth)(document.querySelector('[data-testi
 
 @pytest.mark.parametrize("path", PATHS)
 def test_every_page_opens_clean_in_both_modes(watched: Watched, served: Served, mode: str, path: str) -> None:
-    watched.go(f"{served.url}/{path}?run={BIG}" if path not in ("", "sql", "health") else f"{served.url}/{path}")
-    expect(watched.page.get_by_test_id("stHeading").first).to_be_visible()
+    watched.go(f"{served.url}/{path}?{ASKED.get(path, '')}")
+    watched.drawn(path)
     assert watched.snapshot()
     assert watched.page.get_by_test_id("stException").count() == 0
-    if path in ("coverage", "precision", "cost"):
-        watched.chart()
     background = watched.page.evaluate(
         "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
     )
