@@ -11,12 +11,13 @@ import click
 from store.benchmarks import find_benchmark
 from store.cli import ready
 from store.connection import transaction
+from store.errors import PassatkError
 from store.quarantine import quarantine
 from store.work import benchmark_format, problem_rows
 from workers.judging import default_jobs
 from workers.options import verifier_with, without_sandbox
 from workers.selftest import Examined, SelftestFailed, selftest
-from workers.verifiers import VERIFIERS, default_verifier, open_verifier
+from workers.verifiers import VERIFIERS, default_verifier, open_verifier, verifier_class
 from workers.verifiers.protocol import Problem
 
 
@@ -27,10 +28,14 @@ def verifier() -> None:
 
 @verifier.command("list")
 def list_command() -> None:
-    """List the verifiers of this passatk with their versions."""
+    """List the verifiers of this passatk with their versions; those that cannot be opened as they are say why."""
     for name in sorted(VERIFIERS):
-        opened = open_verifier(name)
-        said = (type(opened).__doc__ or "").strip().partition("\n")[0]
+        said = (verifier_class(name).__doc__ or "").strip().partition("\n")[0]
+        try:
+            opened = open_verifier(name)
+        except PassatkError as error:
+            click.echo(f"{name}  {said}\n    {error}")
+            continue
         click.echo(f"{name}@{opened.version}  {said}")
         opened.close()
 

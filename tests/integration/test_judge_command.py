@@ -110,7 +110,7 @@ def test_options_reach_the_verifier(tmp_path: Path) -> None:
     ("arguments", "told"),
     [
         (["--verifier", "nobody"], "verifier 'nobody' is unknown: choose among"),
-        (["--verifier", "unit-tests", "--option", "speed=3"], "does not take these options"),
+        (["--verifier", "unit-tests", "--option", "speed=3"], "does not take speed; its options: cpu_seconds"),
         (["--verifier", "unit-tests", "--option", "speed"], "must be NAME=VALUE"),
         (["--verifier", "answer", "--problem", "missing.json"], "missing.json: cannot be read"),
         (["--verifier", "answer", "--problem", "candidate"], "candidate: not JSON"),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+import re
 
+import pytest
+from click.testing import CliRunner
+
+from workers.verifier_cli import verifier as verifier_command
 from workers.verifiers import VERIFIERS, open_verifier
 
 #: What some must be told before they open; those that need another program are opened in tests of their own.
@@ -21,3 +25,10 @@ def test_has_what_is_asked_of_a_verifier(name: str) -> None:
     assert callable(verifier.judge)
     verifier.close()
     verifier.close()
+
+
+def test_the_list_names_every_verifier_and_why_one_cannot_be_opened_as_it_is() -> None:
+    said = CliRunner().invoke(verifier_command, ["list"], catch_exceptions=False).output
+    lines = [line for line in said.splitlines() if not line.startswith(" ")]
+    assert [re.split(r"[@ ]", line)[0] for line in lines] == sorted(VERIFIERS)
+    assert 'Verifier "judge" needs model; its options: model, base_url' in said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from inspect import Parameter, signature
 
 from store.errors import PassatkError
 from workers.verifiers.protocol import Verifier
@@ -46,16 +47,27 @@ def open_verifier(name: str, options: Mapping[str, object] | None = None) -> Ver
 
     Raises PassatkError for an unknown name or option, naming the known ones.
     """
+    factory, given = verifier_class(name), dict(options or {})
+    parameters = signature(factory).parameters
+    unknown = sorted(set(given) - set(parameters))
+    needed = [key for key, one in parameters.items() if one.default is Parameter.empty and key not in given]
+    if unknown or needed:
+        wrong = f"does not take {', '.join(unknown)}" if unknown else f"needs {', '.join(needed)}"
+        takes = ", ".join(parameters) or "none"
+        raise PassatkError(f'Verifier "{name}" {wrong}; its options: {takes}. Give them as {name}:OPTION=VALUE.')
+    try:
+        return factory(**given)
+    except TypeError as error:
+        raise PassatkError(f'An option of verifier "{name}" has the wrong kind of value: {error}.') from None
+
+
+def verifier_class(name: str) -> Callable[..., Verifier]:
+    """The class of the verifier called `name`; its docstring's first line says what it judges. Raises PassatkError."""
     if name not in VERIFIERS:
         raise PassatkError(f"verifier {name!r} is unknown: choose among {', '.join(sorted(VERIFIERS))}")
     module, _, kind = VERIFIERS[name].partition(":")
     factory: Callable[..., Verifier] = getattr(import_module(module), kind)
-    try:
-        return factory(**dict(options or {}))
-    except TypeError as error:
-        raise PassatkError(
-            f"verifier {name!r} does not take these options ({', '.join(options or {})}): {error}"
-        ) from None
+    return factory
 
 
 def default_verifier(benchmark_format: str) -> str:
