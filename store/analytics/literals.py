@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 Value = str | int | float | bool | date | None | list[int] | list[str]
@@ -28,6 +28,8 @@ def literal(value: Value) -> str:
             return "true" if value else "false"
         case int() | float():
             return repr(value)
+        case datetime():
+            return f"TIMESTAMPTZ {quoted(value.isoformat())}"
         case date():
             return f"DATE {quoted(value.isoformat())}"
         case str():

@@ -30,7 +30,8 @@ from store.analytics.pull import Work, mark_batches, pull_fact, refuse_foreign
 from store.analytics.segments import Segment, stored_files
 from store.analytics.source import Source
 from store.analytics.store_address import shown_address
-from store.analytics.tallies import TALLIES, create_tallies, drop_tallies, tally_run
+from store.analytics.tallies import TALLIES, create_tallies
+from store.analytics.tallying import COUNTED, Rows, tally
 
 #: Segments that a catalogue no longer reads are kept this long for snapshots that are still open.
 RETENTION = timedelta(hours=1)
@@ -143,10 +144,10 @@ def _run(work: Work, started: float) -> RefreshReport:
         rows = _pull(work)
         if work.old is None:
             columns = {fact.name: work.source.columns(fact.name) for fact in FACTS}
-            catalogue_file.publish(work.connection, work.mirror, lambda: _fill(work, state, columns, runs))
+            catalogue_file.publish(work.connection, work.mirror, lambda: _fill(work, state, columns))
         else:
             made = catalogue_file.copy_for_change(work.mirror)
-            catalogue_file.publish(work.connection, work.mirror, lambda: _amend(work, state, dimensions, runs), made)
+            catalogue_file.publish(work.connection, work.mirror, lambda: _amend(work, state, dimensions), made)
     changed = bool(count) or bool(dimensions) or work.old is None
     return RefreshReport(
         state.snapshot_id,
@@ -194,7 +195,7 @@ def _state(work: Work, snapshot_id: str) -> MirrorState:
     return MirrorState(snapshot_id, work.taken_at, shown, work.revision, LAYOUT, work.source.origin, work.source.mark)
 
 
-def _fill(work: Work, state: MirrorState, columns: Columns, runs: tuple[int, ...]) -> None:
+def _fill(work: Work, state: MirrorState, columns: Columns) -> None:
     """Write everything a catalogue holds into the current database, which is empty."""
     connection = work.connection
     connection.execute("CREATE SCHEMA analytics")
@@ -205,14 +206,13 @@ def _fill(work: Work, state: MirrorState, columns: Columns, runs: tuple[int, ...
     catalogue_file.create_fact_views(connection, work.mirror, work.segments, columns)
     create_macros(connection)
     create_tallies(connection)
-    for run_id in runs:
-        tally_run(connection, run_id)
+    tally(Rows(connection, work.mirror, columns, work.new, []))
     _comment(work)
     catalogue_file.write_state(connection, state, work.segments, work.retired)
     catalogue_file.write_queries(connection)
 
 
-def _amend(work: Work, state: MirrorState, dimensions: list[str], runs: tuple[int, ...]) -> None:
+def _amend(work: Work, state: MirrorState, dimensions: list[str]) -> None:
     """Turn the current database, a copy of the last catalogue, into that of the new state: its cost is the news'."""
     connection = work.connection
     for name in {*dimensions, *LIVE} - {"batches"}:
@@ -224,9 +224,9 @@ def _amend(work: Work, state: MirrorState, dimensions: list[str], runs: tuple[in
         connection.execute("INSERT INTO analytics.batches SELECT * FROM temp.batches ORDER BY batch_id")
     facts = sorted({segment.fact for segment in work.new})
     catalogue_file.replace_fact_views(connection, work.mirror, work.segments, facts)
-    drop_tallies(connection, runs)
-    for run_id in runs:
-        tally_run(connection, run_id)
+    if work.new:
+        columns = {name: catalogue_file.columns_of(connection, "old", name) for name in COUNTED}
+        tally(Rows(connection, work.mirror, columns, work.new, work.kept))
     for table, rows in (("segments", work.new), ("retired", work.retired)):
         if table == "retired":
             connection.execute("DELETE FROM mirror.retired")

@@ -1,10 +1,8 @@
-"""Tallies: small sums of the facts that curves are computed from, made anew for the runs that got new batches."""
+"""Tallies: small sums of the facts that curves are computed from. `tallying` makes them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
-from importlib.resources import files
 
 import duckdb
 
@@ -109,19 +107,24 @@ TALLIES: dict[str, tuple[str, list[tuple[str, str, str]]]] = {
             ("completion_tokens", "BIGINT", "completion tokens"),
             ("median_completion_tokens", "DOUBLE", "median completion tokens of a sample"),
             ("truncated", "INTEGER", "samples that ended at the longest length allowed"),
-            ("distinct_completions", "INTEGER", "different completions among them"),
         ],
     ),
 }
 
 
-#: Where the rows of a tally's second query belong.
-TABLES = {"answer_groups_across": "answer_groups"}
+#: How many of its first columns say what a row of a tally is about; the others are sums of rows.
+KEYS = {
+    "problem_counts": 3,
+    "answer_groups": 5,
+    "agreement_counts": 4,
+    "token_counts": 4,
+    "verifier_uses": 2,
+    "judging_costs": 4,
+    "sample_counts": 2,
+}
 
-
-@cache
-def _sql(name: str) -> str:
-    return files("store.analytics").joinpath("sql", "tallies", f"{name}.sql").read_text(encoding="utf-8")
+#: Columns that are put together otherwise than by adding.
+_FOLDED = {"attempts": "max(attempts)", "median_completion_tokens": "NULL"}
 
 
 def create_tallies(connection: duckdb.DuckDBPyConnection) -> None:
@@ -138,36 +141,22 @@ def drop_tallies(connection: duckdb.DuckDBPyConnection, runs: Iterable[int]) -> 
         connection.execute(f"DELETE FROM analytics.{name} WHERE run_id IN ({listed})")  # noqa: S608
 
 
-def tally_run(connection: duckdb.DuckDBPyConnection, run_id: int) -> None:
-    """Make the tallies of one run from the segments that the current catalogue's views read."""
-    shape = connection.execute(
-        "SELECT count(DISTINCT verifier_id), coalesce(max(attempt), 0), count(answer) FROM analytics.verdicts "  # noqa: S608
-        f"WHERE run_id = {int(run_id)}"
-    ).fetchone()
-    assert shape is not None
-    verifiers, last_attempt, answers = shape
-    if last_attempt:
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {_filled('judged', run_id)}")
-    else:  # nothing to group: read where it lies, and only the columns a tally needs
-        connection.execute(f"CREATE OR REPLACE TEMP VIEW judged AS {_filled('judged_once', run_id)}")
-    costs = connection.execute(f"SELECT EXISTS (FROM analytics.verdict_costs WHERE run_id = {int(run_id)})").fetchone()
-    assert costs is not None
-    for name in [*_wanted(verifiers, answers), *(["judging_costs"] if costs[0] else [])]:
-        connection.execute(f"INSERT INTO analytics.{TABLES.get(name, name)} {_filled(name, run_id)}")
-    connection.execute(f"DROP {'TABLE' if last_attempt else 'VIEW'} judged")
+def fold_tallies(connection: duckdb.DuckDBPyConnection, runs: Iterable[int]) -> None:
+    """Make one row of those that say something about the same: what was added to a run and what was there.
 
-
-def _wanted(verifiers: int, answers: int) -> list[str]:
-    """The tallies that can have rows; comparing verifiers takes a join that a single verifier need not pay."""
-    wanted = ["sample_counts"]
-    if verifiers:
-        wanted += ["problem_counts", "token_counts", "verifier_uses"]
-    if answers:
-        wanted.append("answer_groups")
-    if verifiers > 1:
-        wanted += ["agreement_counts", *(["answer_groups_across"] if answers else [])]
-    return wanted
-
-
-def _filled(name: str, run_id: int) -> str:
-    return _sql(name).replace("$run_id", str(int(run_id)))
+    A median is no sum: it is left null where there were several, for whoever can see the rows.
+    """
+    listed = ", ".join(str(run) for run in runs)
+    for name, (_, columns) in TALLIES.items() if listed else ():
+        names = [column for column, _, _ in columns]
+        keys, sums = names[: KEYS[name]], names[KEYS[name] :]
+        together = ", ".join([*keys, *(_FOLDED.get(column, f"sum({column})") for column in sums)])
+        same = " AND ".join(f"kept.{key} IS NOT DISTINCT FROM folded.{key}" for key in keys)
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE folded AS SELECT {together} FROM analytics.{name} "  # noqa: S608
+            f"WHERE run_id IN ({listed}) GROUP BY {', '.join(keys)} HAVING count(*) > 1"
+        )
+        connection.execute(f"DELETE FROM analytics.{name} AS kept USING temp.folded WHERE {same}")  # noqa: S608
+        connection.execute(f"INSERT INTO analytics.{name} FROM temp.folded")
+    if listed:
+        connection.execute("DROP TABLE temp.folded")

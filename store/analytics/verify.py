@@ -11,6 +11,7 @@ from store.analytics.errors import NoSnapshot
 from store.analytics.literals import quoted
 from store.analytics.mirror_lock import writing
 from store.analytics.refresh import last_state
+from store.analytics.retally import wrong_tallies
 from store.analytics.source import Source
 
 #: What is summed of each fact beside its rows: the same expression in Postgres and DuckDB, {md5} being a text's digest.
@@ -51,7 +52,7 @@ _SPELLED = {
 
 @dataclass(frozen=True)
 class Difference:
-    """A fact of a run whose mirror is not its store."""
+    """A fact of a run whose mirror is not its store, or a tally that is not what the run's rows say."""
 
     fact: str
     run: str
@@ -69,7 +70,7 @@ class VerifyReport:
 
 
 def verify(database_url: str, mirror: Path) -> VerifyReport:
-    """Compare every mirrored batch with the store, and every tally with its segments.
+    """Compare every mirrored batch with the store, and every tally with one made again from the segments.
 
     Raises NoSnapshot for an empty mirror, MirrorBusy while another process writes it.
     """
@@ -101,7 +102,10 @@ def _verify(source: Source, mirror: Path) -> VerifyReport:
             rows += kept
             if not same:
                 differences.append(Difference(fact.name, name, stored, kept))
-    return VerifyReport(rows, (*differences, *_wrong_tallies(source)), int(behind[0]) if behind else 0)
+    differences += [Difference(*one) for one in wrong_tallies(source.connection, mirror)]
+    seen = {(one.fact, one.run) for one in differences}
+    differences += [one for one in _wrong_counts(source) if (one.fact, one.run) not in seen]
+    return VerifyReport(rows, tuple(differences), int(behind[0]) if behind else 0)
 
 
 def _sums(fact: str, engine: str) -> str:
@@ -146,8 +150,8 @@ def _compared(source: Source, fact: Fact) -> list[tuple[str, int, int, bool]]:
     return [(str(name), int(stored), int(kept), bool(same)) for name, stored, kept, same in rows]
 
 
-def _wrong_tallies(source: Source) -> list[Difference]:
-    """Runs whose tally of judged samples is not what their verdicts say."""
+def _wrong_counts(source: Source) -> list[Difference]:
+    """Runs whose counts of judged samples are not what their verdicts say, found without the tallies' own queries."""
     rows = source.connection.execute(
         """
         WITH judged AS (

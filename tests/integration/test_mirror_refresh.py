@@ -397,7 +397,7 @@ def test_killed_at_any_point_the_last_state_stays_and_nothing_is_lost_or_doubled
     assert list(tmp_path.glob("catalogue.unpublished*")) == []
 
 
-@pytest.mark.parametrize("step", ["store.analytics.catalogue_file.put_in_place", "store.analytics.refresh.tally_run"])
+@pytest.mark.parametrize("step", ["store.analytics.catalogue_file.put_in_place", "store.analytics.refresh.tally"])
 def test_a_failure_before_publishing_changes_nothing(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -607,3 +607,104 @@ def test_equivalent_answers_vote_as_one(url: str, tmp_path: Path) -> None:
     with open_snapshot(tmp_path) as snapshot:
         answers = snapshot.rows("SELECT DISTINCT answer FROM answer_groups ORDER BY 1")
         assert [row["answer"] for row in answers] == ["0", "1", "7"]
+
+
+def judged_by(verifier: int, run_id: int, indexes: range, right: int, answers: bool, attempt: int = 0) -> None:
+    """Another verifier judges samples of every problem, with or without reading answers."""
+    with transaction() as connection:
+        for problem_id in range(1, PROBLEMS + 1):
+            batch = open_batch(connection, run_id, problem_id, indexes.start, indexes.stop, verifier)
+            rows = [
+                VerdictRow(
+                    run_id,
+                    problem_id,
+                    i,
+                    verifier,
+                    attempt,
+                    batch,
+                    ("correct", "incorrect", "undecided")[min(i // right, 2)],
+                    None,
+                    str(i % 2) if answers and i % 5 else None,
+                    i / 8,
+                    0.5,
+                )
+                for i in indexes
+            ]
+            mark_done(connection, write_verdicts(connection, rows))
+
+
+def measured(connection: sa.Connection) -> None:
+    """Token counts for every sample, as workers write them."""
+    connection.exec_driver_sql(
+        "UPDATE store.samples SET prompt_tokens = 100, request_samples = 3, gpu_seconds = 0.125, "
+        "completion_tokens = 7 * mod(sample_index, 9), "
+        "finish_reason = CASE WHEN mod(sample_index, 4) = 0 THEN 'length' ELSE 'stop' END "
+        "WHERE completion_tokens IS NULL"
+    )
+
+
+def test_tallies_that_are_added_to_are_those_of_all_rows(url: str, tmp_path: Path) -> None:
+    """Step by step what can be new of a run: each time every tally is what all rows together say."""
+    with transaction() as connection:
+        for name in ("second", "third"):
+            connection.execute(sa.insert(verifiers).values(name=name, version="1", fingerprint=name))
+        new_run(connection, "other")
+    steps = [
+        lambda: fill(1, range(10)),
+        lambda: fill(1, range(10, 20)),  # more of the same
+        lambda: judged_by(2, 1, range(7), 3, answers=False),  # another verifier, late, for some samples
+        lambda: judged_by(2, 1, range(7, 20), 9, answers=False),
+        lambda: (fill(1, range(20, 25)), fill(2, range(6))),  # a new run beside one that grows
+        lambda: (fill(1, range(25, 30)), judged_by(2, 1, range(20, 30), 24, answers=False)),
+        lambda: judged_by(3, 1, range(4), 2, answers=False),
+        lambda: judged_by(3, 1, range(4, 12), 6, answers=True),  # answers where the verifier gave none till now
+        lambda: judged_by(3, 1, range(12, 30), 20, answers=False),  # and none again
+        lambda: (fill(1, range(40, 42)), fill_sides(1, 40)),
+        lambda: (fill(2, range(6, 9)), fill_sides(2, 6)),
+        lambda: judged_by(2, 1, range(5), 1, answers=False, attempt=1),  # judged again: counted anew
+        lambda: fill(1, range(30, 33)),
+    ]
+    for place, step in enumerate(steps):
+        step()
+        with transaction() as connection:
+            measured(connection)
+        refresh(url, tmp_path)
+        assert [one for one in verify(url, tmp_path).differences if one.fact not in FACTS] == [], place
+    assert_same_as_store(tmp_path)
+    with open_snapshot(tmp_path) as grown:
+        refresh(url, tmp_path / "at once")
+        with open_snapshot(tmp_path / "at once") as whole:
+            for name in ("problem_counts", "answer_groups", "agreement_counts", "verifier_uses", "judging_costs"):
+                text = f"SELECT * FROM {name} ORDER BY ALL"  # noqa: S608
+                assert grown.rows(text) == whole.rows(text), name
+            text = "SELECT problem_id, samples, truncated, median_completion_tokens FROM sample_counts ORDER BY ALL"
+            assert grown.rows(text) == whole.rows(text)
+
+
+def test_more_of_a_run_is_tallied_without_reading_what_was_there(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(1, range(10))
+    refresh(url, tmp_path)
+    for file in (tmp_path / "segments" / "verdicts").rglob("*.parquet"):
+        whole = bytearray(file.read_bytes())
+        footer = int.from_bytes(whole[-8:-4], "little") + 8
+        whole[4:-footer] = bytes(len(whole) - footer - 4)  # of the same size, but no row can be read
+        file.write_bytes(whole)
+    fill(1, range(10, 20))
+    refresh(url, tmp_path)
+    with open_snapshot(tmp_path) as snapshot:
+        assert snapshot.rows("SELECT DISTINCT n, c FROM problem_counts") == [{"n": 20, "c": 2}]
+
+
+def test_verifying_finds_a_wrong_tally(url: str, tmp_path: Path) -> None:
+    fill(1, range(6))
+    refresh(url, tmp_path)
+    file = tmp_path / "catalogue.duckdb"
+    file.chmod(0o600)
+    with duckdb.connect(str(file)) as connection:
+        connection.execute("UPDATE analytics.problem_counts SET c = 3 WHERE problem_id = 1")
+        connection.execute("DELETE FROM analytics.answer_groups WHERE problem_id = 2 AND answer = '7'")
+        connection.execute("UPDATE analytics.sample_counts SET median_completion_tokens = 4 WHERE problem_id = 3")
+    found = {(one.fact, one.in_store, one.in_mirror) for one in verify(url, tmp_path).differences}
+    assert found == {("problem_counts", 1, 1), ("answer_groups", 1, 0), ("sample_counts", 1, 1)}

@@ -1,7 +1,8 @@
--- One row per sample and verifier of a run: what the majority of the attempts that decided says.
+-- One row per sample and verifier: what the majority of the attempts that decided says.
 -- decided is null when no attempt decided, or as many say correct as incorrect; spoke says whether any attempt ran.
 -- Equivalent answers are one: the class that stands for them, decided once, is what is voted on.
 SELECT
+    run_id,
     verifier_id,
     problem_id,
     sample_index,
@@ -11,6 +12,5 @@ SELECT
     END AS decided,
     bool_or(outcome <> 'undecided') AS spoke,
     arg_min(coalesce(answer_class, answer), attempt) FILTER (WHERE answer IS NOT null) AS answer
-FROM analytics.verdicts
-WHERE run_id = $run_id
-GROUP BY verifier_id, problem_id, sample_index
+FROM new_verdicts
+GROUP BY run_id, verifier_id, problem_id, sample_index

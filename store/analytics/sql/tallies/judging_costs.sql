@@ -11,6 +11,5 @@ SELECT
     coalesce(sum(completion_tokens), 0)::BIGINT AS completion_tokens,
     coalesce(sum(reasoning_tokens), 0)::BIGINT AS reasoning_tokens,
     coalesce(sum(gpu_seconds::DOUBLE), 0) AS gpu_seconds
-FROM analytics.verdict_costs
-WHERE run_id = $run_id
+FROM new_verdict_costs
 GROUP BY run_id, verifier_id, problem_id, model_id

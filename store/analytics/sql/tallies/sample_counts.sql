@@ -8,8 +8,6 @@ SELECT
     sum(coalesce(cached_prompt_tokens, 0) / greatest(coalesce(request_samples, 1), 1)::DOUBLE) AS cached_prompt_tokens,
     sum(completion_tokens)::BIGINT AS completion_tokens,
     median(completion_tokens) AS median_completion_tokens,
-    (count(*) FILTER (WHERE finish_reason = 'length'))::INTEGER AS truncated,
-    count(DISTINCT completion_hash)::INTEGER AS distinct_completions
-FROM analytics.samples
-WHERE run_id = $run_id
+    (count(*) FILTER (WHERE finish_reason = 'length'))::INTEGER AS truncated
+FROM new_samples
 GROUP BY run_id, problem_id

@@ -3,6 +3,7 @@
 -- Squares and products of lengths are what a count of floating-point operations needs.
 WITH shared AS (
     SELECT
+        j.run_id,
         j.verifier_id,
         j.problem_id,
         j.decided,
@@ -14,12 +15,13 @@ WITH shared AS (
         s.gpu_seconds,
         1.0 / greatest(coalesce(s.request_samples, 1), 1)::DOUBLE AS share
     FROM judged AS j
-    INNER JOIN analytics.samples AS s ON j.problem_id = s.problem_id AND j.sample_index = s.sample_index
-    WHERE s.run_id = $run_id AND j.decided IS NOT NULL
+    INNER JOIN drawn AS s
+        ON j.run_id = s.run_id AND j.problem_id = s.problem_id AND j.sample_index = s.sample_index
+    WHERE j.decided IS NOT NULL
 )
 
 SELECT
-    $run_id AS run_id,
+    run_id,
     verifier_id,
     problem_id,
     decided AS correct,
@@ -37,4 +39,4 @@ SELECT
     sum(completion_tokens * (completion_tokens + 1.0)) AS completion_squares,
     sum(prompt_tokens * completion_tokens::DOUBLE) AS token_products
 FROM shared
-GROUP BY verifier_id, problem_id, decided
+GROUP BY run_id, verifier_id, problem_id, decided

@@ -1,29 +1,50 @@
 -- What each verifier gave a run beside outcomes: what its verdicts can be used for.
-WITH stepped AS (
-    SELECT verifier_id, count(*) AS step_scores
-    FROM analytics.step_scores
-    WHERE run_id = $run_id
-    GROUP BY verifier_id
-),
-
-tested AS (
-    SELECT verifier_id, count(*) AS test_outcomes
-    FROM analytics.test_outcomes
-    WHERE run_id = $run_id
-    GROUP BY verifier_id
+WITH given AS (
+    SELECT
+        run_id,
+        verifier_id,
+        count(*) AS verdicts,
+        max(attempt) + 1 AS attempts,
+        count(answer) AS answers,
+        count(score) AS scores,
+        0 AS step_scores,
+        0 AS test_outcomes
+    FROM new_verdicts
+    GROUP BY run_id, verifier_id
+    UNION ALL
+    SELECT
+        run_id,
+        verifier_id,
+        0 AS verdicts,
+        0 AS attempts,
+        0 AS answers,
+        0 AS scores,
+        count(*) AS step_scores,
+        0 AS test_outcomes
+    FROM new_step_scores
+    GROUP BY run_id, verifier_id
+    UNION ALL
+    SELECT
+        run_id,
+        verifier_id,
+        0 AS verdicts,
+        0 AS attempts,
+        0 AS answers,
+        0 AS scores,
+        0 AS step_scores,
+        count(*) AS test_outcomes
+    FROM new_test_outcomes
+    GROUP BY run_id, verifier_id
 )
 
 SELECT
-    $run_id AS run_id,
-    v.verifier_id,
-    count(*)::BIGINT AS verdicts,
-    (max(v.attempt) + 1)::INTEGER AS attempts,
-    count(v.answer)::BIGINT AS answers,
-    count(v.score)::BIGINT AS scores,
-    coalesce(max(s.step_scores), 0)::BIGINT AS step_scores,
-    coalesce(max(t.test_outcomes), 0)::BIGINT AS test_outcomes
-FROM analytics.verdicts AS v
-LEFT JOIN stepped AS s ON v.verifier_id = s.verifier_id
-LEFT JOIN tested AS t ON v.verifier_id = t.verifier_id
-WHERE v.run_id = $run_id
-GROUP BY v.verifier_id
+    run_id,
+    verifier_id,
+    sum(verdicts)::BIGINT AS verdicts,
+    max(attempts)::INTEGER AS attempts,
+    sum(answers)::BIGINT AS answers,
+    sum(scores)::BIGINT AS scores,
+    sum(step_scores)::BIGINT AS step_scores,
+    sum(test_outcomes)::BIGINT AS test_outcomes
+FROM given
+GROUP BY run_id, verifier_id

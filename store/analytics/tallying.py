@@ -1,0 +1,189 @@
+"""Make the tallies of new rows and add them to those there are, so that a refresh costs what its news cost.
+
+Every tally counts samples, and a sample's new judgement is counted once; so the tallies of the new rows alone, added to
+what was counted, are the tallies of all. Only a sample that is judged again must be counted anew, with all the
+judgements it has: runs in which that happens are tallied from all their rows. Runs are worked off in portions, so that
+memory follows the portion.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import duckdb
+
+from store.analytics.catalogue_file import Columns
+from store.analytics.segments import Segment, reading
+from store.analytics.tallies import drop_tallies, fold_tallies
+
+#: Facts that tallies are made of.
+COUNTED = ("samples", "verdicts", "verdict_costs", "step_scores", "test_outcomes")
+#: Rows of one portion, unless a single run has more.
+PORTION = 1_000_000
+
+
+@cache
+def _sql(name: str) -> str:
+    return files("store.analytics").joinpath("sql", "tallies", f"{name}.sql").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The segments whose rows are new, and those whose rows the current catalogue's tallies count already."""
+
+    connection: duckdb.DuckDBPyConnection
+    mirror: Path
+    columns: Columns
+    new: list[Segment]
+    old: list[Segment]
+
+    def view(self, name: str, fact: str, segments: Iterable[Segment]) -> None:
+        """Let a view of the connection read the rows of a fact in some segments."""
+        paths = [self.mirror / segment.path for segment in segments if segment.fact == fact]
+        self.connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {reading(paths, self.columns[fact])}")
+
+    def insert(self, table: str, query: str | None = None) -> None:
+        """Add the rows of a tally's query to the current catalogue."""
+        self.connection.execute(f"INSERT INTO analytics.{table} {_sql(query or table)}")
+
+    def number(self, sql: str) -> int:
+        row = self.connection.execute(sql).fetchone()
+        assert row is not None
+        return int(row[0] or 0)
+
+
+def tally(rows: Rows) -> None:
+    """Bring the tallies of the current catalogue up to the new rows."""
+    for fact in COUNTED:
+        rows.view(f"new_{fact}", fact, rows.new)
+    rows.connection.execute(f"CREATE OR REPLACE TEMP TABLE uses_of_news AS {_sql('verifier_uses')}")
+    again = {int(run) for (run,) in rows.connection.execute(_sql("repeated")).fetchall()} if rows.old else set()
+    drop_tallies(rows.connection, again)
+    _use_anew(rows, again)
+    rows.connection.execute("INSERT INTO analytics.verifier_uses FROM temp.uses_of_news")
+    for runs in _portions(rows.new, again):
+        _tally_portion(rows, runs, again)
+    grown = {one.run_id for one in rows.new} & {one.run_id for one in rows.old} - again
+    fold_tallies(rows.connection, grown)
+    _find_medians(rows, grown)
+
+
+def _use_anew(rows: Rows, again: set[int]) -> None:
+    """For runs that are counted anew, what verifiers gave is that of all rows."""
+    if not again:
+        return
+    for fact in COUNTED:
+        rows.view(f"new_{fact}", fact, (one for one in [*rows.old, *rows.new] if one.run_id in again))
+    listed = ", ".join(map(str, again))
+    rows.connection.execute(f"DELETE FROM temp.uses_of_news WHERE run_id IN ({listed})")  # noqa: S608
+    rows.connection.execute(f"INSERT INTO temp.uses_of_news {_sql('verifier_uses')}")
+
+
+def _portions(segments: list[Segment], again: set[int]) -> Iterator[list[int]]:
+    """Runs to tally together; those that are counted anew are never with others."""
+    sizes: dict[int, int] = defaultdict(int)
+    for one in segments:
+        if one.fact in COUNTED:
+            sizes[one.run_id] += one.rows
+    portion: list[int] = []
+    filled = 0
+    for run, size in sorted(sizes.items(), key=lambda item: (item[0] in again, item[0])):
+        if portion and (filled + size > PORTION or run in again):
+            yield portion
+            portion, filled = [], 0
+        portion.append(run)
+        filled += size
+    if portion:
+        yield portion
+
+
+def _tally_portion(rows: Rows, runs: list[int], again: set[int]) -> None:
+    connection = rows.connection
+    old = [] if runs[0] in again else [one for one in rows.old if one.run_id in runs]
+    new = [one for one in (rows.new if runs[0] not in again else [*rows.old, *rows.new]) if one.run_id in runs]
+    for fact in COUNTED:
+        rows.view(f"new_{fact}", fact, new)
+    facts = {one.fact for one in new}
+    if "samples" in facts:
+        rows.insert("sample_counts")
+    if "verdict_costs" in facts:
+        rows.insert("judging_costs")
+    if "verdicts" not in facts:
+        return
+    listed = ", ".join(map(str, runs))
+    used = f"FROM analytics.verifier_uses WHERE run_id IN ({listed})"
+    repeated = rows.number(f"SELECT max(attempts) {used}") > 1
+    # Without repeats there is nothing to group: rows are read where they lie, and only the columns a tally needs.
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE judged AS {_sql('judged')}"
+        if repeated
+        else f"CREATE OR REPLACE TEMP VIEW judged AS {_sql('judged_once')}"
+    )
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE answering AS SELECT DISTINCT run_id, verifier_id {used} AND answers > 0"
+    )
+    rows.insert("problem_counts")
+    _tally_tokens(rows, new, old)
+    answers = rows.number("SELECT count(*) FROM answering") > 0
+    if answers:
+        rows.insert("answer_groups")
+    several = f"SELECT count(*) FROM (SELECT run_id {used} GROUP BY run_id HAVING count(DISTINCT verifier_id) > 1)"  # noqa: S608
+    if rows.number(several):  # comparing verifiers takes a join that a single verifier need not pay
+        _tally_beside(rows, old, answers)
+    connection.execute(f"DROP {'TABLE' if repeated else 'VIEW'} judged")
+
+
+def _tally_tokens(rows: Rows, new: list[Segment], old: list[Segment]) -> None:
+    """Samples are judged soon after they are drawn: mostly those that are new too are all that is asked for."""
+    segments = new
+    if any(one.fact == "samples" for one in old):
+        rows.view("drawn", "samples", new)
+        lacking = rows.number(
+            "SELECT count(*) FROM judged AS j ANTI JOIN drawn AS s ON j.run_id = s.run_id "
+            "AND j.problem_id = s.problem_id AND j.sample_index = s.sample_index"
+        )
+        segments = [*old, *new] if lacking else new
+    if any(one.fact == "samples" for one in segments):
+        rows.view("drawn", "samples", segments)
+        rows.insert("token_counts")
+
+
+def _tally_beside(rows: Rows, old: list[Segment], answers: bool) -> None:
+    """What verifiers say of the same samples, where one of them at least says it for the first time."""
+    beside = "SELECT *, true AS fresh FROM judged"
+    if any(one.fact == "verdicts" for one in old):
+        rows.view("old_verdicts", "verdicts", old)
+        beside += f" UNION ALL SELECT *, false AS fresh FROM ({_sql('judged_before')})"  # noqa: S608
+    rows.connection.execute(f"CREATE OR REPLACE TEMP TABLE judged_beside AS {beside}")
+    rows.insert("agreement_counts")
+    if answers:
+        rows.insert("answer_groups", "answer_groups_across")
+    rows.connection.execute("DROP TABLE judged_beside")
+
+
+def _find_medians(rows: Rows, runs: set[int]) -> None:
+    """A median is no sum: it is found again, from the one column it needs, for problems that got more samples."""
+    segments = [one for one in [*rows.old, *rows.new] if one.fact == "samples" and one.run_id in runs]
+    if not segments:
+        return
+    rows.view("drawn", "samples", segments)
+    changed = (
+        "SELECT run_id, problem_id FROM analytics.sample_counts "
+        "WHERE median_completion_tokens IS NULL AND completion_tokens IS NOT NULL"
+    )
+    rows.connection.execute(
+        f"""
+        UPDATE analytics.sample_counts AS kept SET median_completion_tokens = found.middle
+        FROM (
+            SELECT s.run_id, s.problem_id, median(s.completion_tokens) AS middle
+            FROM drawn AS s SEMI JOIN ({changed}) AS c ON s.run_id = c.run_id AND s.problem_id = c.problem_id
+            GROUP BY s.run_id, s.problem_id
+        ) AS found
+        WHERE kept.run_id = found.run_id AND kept.problem_id = found.problem_id
+        """  # noqa: S608
+    )
