@@ -15,8 +15,16 @@ from dashboard import access
 _INLINE = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
 
+_HOST = re.compile(rb"[\w.:\[\]-]{1,255}")
+#: Whoever asks only whether the server is up may come past the proxy: `passatk dashboard start`, a load balancer.
+_OPEN = ("/_stcore/health", "/api/ready")
+
+
 def content_security_policy() -> str:
-    """Only this server, plus the inline scripts of Streamlit's own page, known by their hashes."""
+    """Only this server, plus the inline scripts of Streamlit's own page, known by their hashes.
+
+    {host}: by which name the reader came, for browsers to which 'self' does not mean this server's websockets.
+    """
     page = files("streamlit").joinpath("static", "index.html").read_bytes()
     hashes = [base64.b64encode(hashlib.sha256(script).digest()).decode() for script in _INLINE.findall(page)]
     scripts = " ".join(f"'sha256-{digest}'" for digest in hashes)
@@ -27,7 +35,7 @@ def content_security_policy() -> str:
             "style-src 'self' 'unsafe-inline'",
             "img-src 'self' data: blob:",
             "font-src 'self' data:",
-            "connect-src 'self' ws: wss:",
+            "connect-src 'self'{host}",
             "worker-src 'self' blob:",
             "frame-ancestors 'self'",
             "form-action 'self'",
@@ -58,14 +66,22 @@ class _Headers:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         async def sent(message: Any) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *self._values.items()]
+                message["headers"] = [*message["headers"], *_headed(self._values, scope)]
             await send(message)
 
         client = (scope.get("client") or (None,))[0]
-        if scope["type"] in ("http", "websocket") and not access.current().trusts(client):
+        asks = scope["type"] == "websocket" or (scope["type"] == "http" and scope["path"] not in _OPEN)
+        if asks and not access.current().trusts(client):
             await _refuse(scope, sent if scope["type"] == "http" else send)
             return
         await self._app(scope, receive, sent if scope["type"] == "http" else send)
+
+
+def _headed(values: dict[bytes, bytes], scope: Any) -> list[tuple[bytes, bytes]]:
+    """The headers of one answer: websockets only to the host that was asked."""
+    host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+    places = b" ws://%b wss://%b" % (host, host) if _HOST.fullmatch(host) else b""
+    return [(name, value.replace(b"{host}", places)) for name, value in values.items()]
 
 
 async def _refuse(scope: Any, send: Any) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from store import connection, embedded
 from store.analytics.refresh import refresh
@@ -107,6 +107,24 @@ class Watched:
     page: Page
     outside: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+
+    def listen(self, host: str) -> None:
+        """From now on note whatever must not happen."""
+
+        def asked(url: str) -> None:
+            parts = urllib.parse.urlsplit(url)
+            if parts.scheme not in ("data", "blob") and parts.netloc != host:
+                self.outside.append(url)
+
+        def said(message: ConsoleMessage) -> None:
+            harmless = message.location.get("url", "").split("?")[0].endswith(HARMLESS)
+            if message.type == "error" and not harmless:
+                self.errors.append(f"{message.text} {message.location}")
+
+        self.page.on("request", lambda request: asked(request.url))
+        self.page.on("websocket", lambda socket: asked(socket.url))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", said)
 
     def go(self, url: str) -> None:
         """Open an address and wait for its page: before the first run of its script nothing is stale either."""
@@ -223,24 +241,7 @@ def watched(
     page = machines(scheme).new_page()
     logged = len(served.log)
     seen = Watched(page)
-    host = urllib.parse.urlsplit(served.url).netloc
-
-    def asked(url: str) -> None:
-        parts = urllib.parse.urlsplit(url)
-        if parts.scheme not in ("data", "blob") and parts.netloc != host:
-            seen.outside.append(url)
-
-    page.on("request", lambda request: asked(request.url))
-    page.on("websocket", lambda socket: asked(socket.url))
-    page.on("pageerror", lambda error: seen.errors.append(str(error)))
-    page.on(
-        "console",
-        lambda said: (
-            seen.errors.append(f"{said.text} {said.location}")
-            if said.type == "error" and not said.location.get("url", "").split("?")[0].endswith(HARMLESS)
-            else None
-        ),
-    )
+    seen.listen(urllib.parse.urlsplit(served.url).netloc)
     yield seen
     page.close()
     seen.clean()
