@@ -135,6 +135,15 @@ class Controls:
             self._visit["address"] = parts
             st.query_params.from_dict(parts)
 
+    @property
+    def path(self) -> str:
+        """The page's own part of the address."""
+        return "overview" if self.page == "Overview" else self.page.lower().split()[-1]
+
+    def parameters(self) -> dict[str, list[str]]:
+        """Every choice on the page as parameters of an address, without the snapshot."""
+        return written(self.values)
+
     def permalink(self) -> str:
         """The address of exactly this view."""
         base = (st.context.url or "").split("?")[0]

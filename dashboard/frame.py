@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import logging
-import os
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import access, readers, snapshots
 from dashboard.controls import Controls
+from dashboard.freshness import freshness, take_new
 from dashboard.snapshots import Reading
-from dashboard.wording import ago, plain, plural
+from dashboard.view_menu import link_menu, saved_menu
+from dashboard.wording import plain, plural
 from store.analytics import NoSnapshot
 from store.errors import PassatkError
 
 _log = logging.getLogger("passatk.dashboard")
-#: A snapshot older than this is pointed out, seconds.
-_OLD_SECONDS = 15 * 60
-#: How often the age of the snapshot is looked at, seconds; PASSATK_LIVE=0 turns it off.
-_LOOK_SECONDS = 15
 
 Body = Callable[[Reading, Controls], None]
 
@@ -67,9 +63,9 @@ def _shown(title: str, question: str, body: Body, head: DeltaGenerator) -> None:
     finally:
         with notice:
             _link_notice(controls, reading)
-    with link, st.popover("Link", type="tertiary", icon=":material/link:", help="The address of exactly this view"):
-        st.caption("This address holds every choice on the page and the snapshot it was made from.")
-        st.code(controls.permalink(), language=None, wrap_lines=True)
+    with link, st.container(horizontal=True, gap="small", width="content"):
+        link_menu(controls)
+        saved_menu(controls)
 
 
 def _not_let_in() -> None:
@@ -103,53 +99,12 @@ def _link_notice(controls: Controls, reading: Reading) -> None:
         st.info(f"This link was made from snapshot {asked[:40]}; you read {reading.id}, so numbers may differ.")
 
 
-def freshness(reading: Reading) -> None:
-    """One line: which state is on screen, how old it is, whether there is a newer one, and how to get it."""
-    seconds = None if os.environ.get("PASSATK_LIVE") == "0" else _LOOK_SECONDS
-    st.fragment(_freshness, run_every=seconds)(reading)
-
-
-def _freshness(reading: Reading) -> None:
-    now = datetime.now(UTC)
-    age = (now - reading.taken_at).total_seconds()
-    day = "" if reading.taken_at.date() == now.date() else f"{reading.taken_at:%Y-%m-%d} "
-    text = f"Snapshot {day}{reading.taken_at:%H:%M:%S} UTC · taken {ago(reading.taken_at, now)}"
-    newer = snapshots.newer_is_published(reading)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
-        if newer:
-            st.badge("A newer snapshot is published", icon=":material/update:", color="orange")
-        elif age > _OLD_SECONDS:
-            st.badge("Older than 15 min", icon=":material/schedule:", color="orange")
-        st.caption(text, width="content")
-        if newer and st.button("Show the newer one", type="tertiary", key="show newer"):
-            snapshots.read_newest()
-            st.rerun()
-        if not newer and st.button(
-            "Take new snapshot",
-            type="tertiary",
-            icon=":material/refresh:",
-            key="take new",
-            help="Copies what the store has written since, then shows it. Numbers never change without this.",
-        ):
-            _take_new()
-
-
-def _take_new() -> None:
-    try:
-        with st.spinner("Taking a new snapshot"):
-            snapshots.take_new()
-    except PassatkError as error:
-        st.warning(f"Showing the last snapshot. {error}")
-        return
-    st.rerun()
-
-
 def _empty_mirror(error: NoSnapshot) -> None:
     st.info(str(error))
     st.markdown("Pages read a copy of the store. Make the first copy, here or on the command line:")
     st.code("passatk mirror refresh", language="bash")
     if st.button("Take first snapshot", type="primary"):
-        _take_new()
+        take_new()
 
 
 def no_runs() -> None:

@@ -11,12 +11,15 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import streamlit as st
 
 #: Seconds between two states, and how long after the last question the process goes on.
 EVERY, _IDLE = 5.0, 60.0
+#: A store that did not answer is asked again after so many seconds.
+_AGAIN = 15.0
 _COMMAND = [sys.executable, "-c", "from store.command import main; main()"]
 
 
@@ -26,6 +29,9 @@ class Feed:
 
     state: dict[str, Any] | None = None
     error: str | None = None
+    #: When it was first found not to answer, in UTC; None while it answers.
+    since: datetime | None = None
+    failed: float = 0.0
     heard: float = 0.0
     asked: float = 0.0
     process: subprocess.Popen[str] | None = None
@@ -36,10 +42,12 @@ class Feed:
         """Keep the process running, or start it."""
         self.asked = time.monotonic()
         with self.lock:
+            if self.error is not None and self.asked - self.failed < _AGAIN:
+                return
             if self.process is None or self.process.poll() is not None:
                 self.first.clear()
                 self.process = subprocess.Popen(
-                    [*_COMMAND, "live", "--every", str(EVERY)],
+                    [*_COMMAND, "live", "--if-running", "--every", str(EVERY)],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
@@ -53,11 +61,13 @@ class Feed:
         with process.stdout, process.stderr:
             for line in process.stdout:
                 self.state, self.error, self.heard = json.loads(line), None, time.monotonic()
+                self.since = None
                 self.first.set()
                 if time.monotonic() - self.asked > _IDLE:
                     process.terminate()
             said = process.stderr.read().strip().splitlines()
         if process.wait() not in (0, -15, -9):
+            self.since, self.failed = self.since or datetime.now(UTC), time.monotonic()
             self.error = said[-1].removeprefix("Error: ") if said else "`passatk live` ended without a word."
         self.first.set()
 
@@ -75,6 +85,34 @@ def latest(patience: float = 15.0) -> tuple[dict[str, Any] | None, str | None]:
     if feed.state is None and feed.error is None:
         return None, f"The store has not answered within {patience:.0f} s."
     return feed.state, feed.error
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What the store holds in all, or since when it does not answer; both None while it has not answered yet."""
+
+    samples: int | None = None
+    verdicts: int | None = None
+    revision: str | None = None
+    gone_since: datetime | None = None
+    error: str | None = None
+
+
+def stored(patience: float = 0.0) -> Stored:
+    """The totals heard last; asks without waiting, so that no page is held up by the store."""
+    feed = _feed()
+    feed.ask()
+    if patience:
+        feed.first.wait(patience)
+    if feed.error is not None:
+        return Stored(gone_since=feed.since, error=feed.error)
+    found = (feed.state or {}).get("stored", {})
+    return Stored(found.get("samples"), found.get("verdicts"), found.get("revision"))
+
+
+def has_answered() -> bool:
+    """Whether the store has answered, or failed to, since the dashboard began to ask."""
+    return _feed().first.is_set()
 
 
 def command(*words: str) -> tuple[bool, str]:

@@ -27,6 +27,7 @@ def live_state(connection: sa.Connection) -> dict[str, Any]:
         "runs": _rows(connection, _RUNS, stalled=STALLED_SECONDS),
         "minutes": _rows(connection, _MINUTES),
         "latency": _rows(connection, _LATENCY),
+        "stored": _rows(connection, _STORED)[0],
         "last_batch_id": _rows(connection, "SELECT coalesce(max(batch_id), 0) AS id FROM store.batches")[0]["id"],
     }
 
@@ -37,6 +38,15 @@ def _rows(connection: sa.Connection, query: str, **values: Any) -> list[dict[str
     names = [column.name for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
+
+#: Rows in all, as the batches that wrote them counted; the same sums over a snapshot tell what it lacks.
+_STORED = """
+    SELECT coalesce(sum(row_count) FILTER (WHERE verifier_id IS NULL), 0)::bigint AS samples,
+           coalesce(sum(row_count) FILTER (WHERE verifier_id IS NOT NULL), 0)::bigint AS verdicts,
+           (SELECT min(version_num) FROM public.alembic_version) AS revision
+    FROM store.batches
+    WHERE state = 'done'
+"""
 
 _QUEUES = """
     SELECT CASE WHEN b.verifier_id IS NULL THEN 'generate.' || m.name ELSE 'verify' END AS queue,

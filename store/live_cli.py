@@ -7,15 +7,22 @@ import time
 
 import click
 
+from store import embedded
 from store.cli import ready
 from store.connection import transaction
+from store.errors import PassatkError
 from store.live import live_state
+from store.settings import StoreSettings
 
 
 @click.command()
 @click.option("--every", type=click.FloatRange(0.5, 3600), help="Say it again every so many seconds, until stopped.")
-def live(every: float | None) -> None:
+@click.option("--if-running", is_flag=True, help="Start no server: fail when the embedded one does not run.")
+def live(every: float | None, if_running: bool) -> None:
     """Print workers, queues, runs under way and the last hour's work as one line of JSON."""
+    settings = StoreSettings.from_environment()
+    if if_running and settings.database_url is None and not embedded.is_running(settings.home):
+        raise PassatkError("The embedded store does not run. `passatk store up` starts it.")
     ready()
     while True:
         with transaction() as connection:

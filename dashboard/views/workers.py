@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +11,7 @@ from dashboard import access, live, readers
 from dashboard.charts.activity import latency_spec, throughput_spec
 from dashboard.controls import Controls
 from dashboard.frame import view
+from dashboard.freshness import live_is_on
 from dashboard.snapshots import Reading
 from dashboard.wording import plain
 
@@ -25,9 +25,9 @@ _LATE, _GONE = 30, 120
 @view("Workers", "Who is at work, what waits, and how fast? Read from the store now, not from the snapshot.")
 def page(reading: Reading, controls: Controls) -> None:
     """The page."""
-    del reading, controls
-    may_live = os.environ.get("PASSATK_LIVE") != "0"
-    on = st.toggle("Live", value=may_live, key="workers live", help=f"Looks again every {live.EVERY:.0f} s.")
+    del reading
+    may_live = live_is_on()
+    on = controls.flag("live", may_live, label="Live", help=f"Looks again every {live.EVERY:.0f} s.")
     now = datetime.now(UTC)
     began = st.session_state.setdefault(_STARTED, now)
     if not on:
@@ -36,7 +36,7 @@ def page(reading: Reading, controls: Controls) -> None:
         on = False
         st.caption("Paused after 30 minutes without a click. Turn Live off and on to go on.")
     st.fragment(_now, run_every=live.EVERY if on and may_live else None)()
-    _actions()
+    _actions(controls)
 
 
 def _now() -> None:
@@ -187,7 +187,7 @@ _COMMANDS = {
 }
 
 
-def _actions() -> None:
+def _actions(controls: Controls) -> None:
     """Actions for operators; everybody else sees the command to ask for."""
     state, _ = live.latest()
     runs = [one["run"] for one in (state or {}).get("runs", [])]
@@ -195,8 +195,8 @@ def _actions() -> None:
         return
     st.header("Act on a run", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        run = st.selectbox("Run", runs, key="acted run", width=320)
-        action = st.selectbox("Action", [*_COMMANDS], key="run action", width=280)
+        run = controls.one("acted run", runs, runs[0], st.selectbox, called="run", label="Run", width=320)
+        action = controls.one("action", [*_COMMANDS], "Pause", st.selectbox, label="Action", width=280)
         words = _words(action, run)
         if readers.may("operator") and st.button(f"{action} …", key="act"):
             _confirm(action, run, words)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import streamlit as st
@@ -12,9 +13,12 @@ from click.testing import CliRunner
 from streamlit.testing.v1 import AppTest
 
 from dashboard import live
-from store.connection import transaction
+from store.analytics.refresh import refresh
+from store.connection import database_url, transaction
 from store.live import live_state
 from store.live_cli import live as live_command
+from store.runs import find_run
+from store.settings import StoreSettings
 from store.worker_registry import Report, register_worker, write_report
 from tests.integration.conftest import Workshop
 
@@ -75,7 +79,10 @@ def test_the_command_prints_one_line_of_json(busy: Workshop) -> None:
 
 
 def page() -> AppTest:
-    script = "from dashboard.views import workers\nworkers._now()\nworkers._actions()"
+    script = (
+        "from dashboard.controls import Controls\nfrom dashboard.views import workers\n"
+        "workers._now()\nworkers._actions(Controls('Workers', 'none'))"
+    )
     return AppTest.from_string(script, default_timeout=120).run()
 
 
@@ -113,3 +120,44 @@ def test_a_command_runs_in_a_process_of_its_own(busy: Workshop) -> None:
     done, said = live.command("run", "pause", "nobody")
     assert not done
     assert said.startswith('No run "nobody"')
+
+
+def test_the_freshness_line_counts_what_the_snapshot_lacks(
+    busy: Workshop, store: StoreSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refresh(database_url(), store.mirror)
+    monkeypatch.delenv("PASSATK_LIVE", raising=False)
+    assert live.stored(patience=60).samples == 3
+    line = "from dashboard import freshness, snapshots\nfreshness._line(snapshots.current())"
+    test = AppTest.from_string(line, default_timeout=60).run()
+    assert "newer" not in test.caption[0].value
+    with transaction() as connection:
+        run = find_run(connection, "small")
+    busy.draw(run, busy.problems(run)[1], range(5))
+    until = time.monotonic() + 60
+    while live.stored().samples != 8 and time.monotonic() < until:
+        time.sleep(0.2)
+    assert "5 newer samples in the store" in test.run().caption[0].value
+    assert "Take new snapshot" in [button.label for button in test.button]
+
+
+def test_a_store_that_does_not_answer_is_said_beside_the_snapshot(
+    busy: Workshop, store: StoreSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refresh(database_url(), store.mirror)
+    monkeypatch.delenv("PASSATK_LIVE", raising=False)
+    monkeypatch.setenv("PASSATK_DATABASE_URL", "postgresql://nobody@127.0.0.1:9/none")
+    assert live.stored(patience=60).error
+    line = "from dashboard import freshness, snapshots\nfreshness._line(snapshots.current())"
+    test = AppTest.from_string(line, default_timeout=60).run()
+    assert not test.exception
+    assert any("Store not reachable since" in one.value for one in test.markdown)
+    assert "Snapshot" in test.caption[0].value
+
+
+def test_looking_starts_no_server(tmp_path: Path) -> None:
+    asked = CliRunner().invoke(
+        live_command, ["--if-running"], env={"PASSATK_HOME": str(tmp_path), "PASSATK_DATABASE_URL": None}
+    )
+    assert "does not run" in str(asked.exception)
+    assert list(tmp_path.iterdir()) == []
