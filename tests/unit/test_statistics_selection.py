@@ -11,6 +11,7 @@ from hypothesis import strategies as some
 
 from store.analytics import statistics as st
 from store.analytics.statistics import InvalidStatisticArgument
+from store.analytics.statistics.plurality import PluralityVote, Rivals
 
 # The same examples on every run, and no limit a busy machine could break.
 settings.register_profile("steady", deadline=None, derandomize=True, database=None, max_examples=60)
@@ -352,3 +353,42 @@ def test_a_gold_proxy_is_coverage(count: tuple[int, int, int]) -> None:
     assert outcome is not None
     assert outcome.correct == pytest.approx(st.pass_at_k(n, c, k), abs=1e-12)
     assert outcome.false_accept == pytest.approx(0.0)
+
+
+def one_by_one(classes: st.AnswerClasses, k: int) -> float:
+    """Plurality by the transform of each class alone: another arrangement of the sums than that of whole runs."""
+    total, vote = 0.0, PluralityVote(classes.n, k)
+    for own in np.flatnonzero(classes.shares):
+        others = np.delete(classes.counts, own)
+        rivals = Rivals(others, np.ones_like(others), np.ones_like(others))
+        total += classes.shares[own] * vote.win_probability(int(classes.counts[own]), 1, rivals)
+    return total
+
+
+def test_a_whole_run_of_votes_at_once_is_that_of_each_problem() -> None:
+    """Problems of unlike n, long tails of rare answers, ties of large classes, several right answers, none at all."""
+    random = np.random.default_rng(11)
+    problems = [
+        st.answer_classes([700, 690, 300, *[3] * 30, *[1] * 40], [1], invalid=25),
+        st.answer_classes([400, 400, 400], [2]),
+        st.answer_classes([900, 20, 10], [2], invalid=5),
+        st.answer_classes([60, 50], correct_share=[0.25, 1.0]),
+        st.answer_classes([], [], invalid=300),
+        *(
+            st.answer_classes(random.multinomial(n, weights / weights.sum()), [int(right)], invalid=int(right))
+            for n, weights, right in zip(
+                [500, 500, 500, 811, 2000],
+                1 / np.arange(1, 60) ** random.uniform(0.5, 2, (5, 1)),
+                range(5),
+                strict=True,
+            )
+        ),
+    ]
+    ks = [1, 2, 7, 12, 55, 109, 110, 111, 300, 499, 720, 1900]
+    curves = st.plurality_curves(problems, ks)
+    for classes, curve in zip(problems, curves, strict=True):
+        for k, value in zip(ks, curve.tolist(), strict=True):
+            if k > classes.n:
+                assert math.isnan(value)
+            elif k < classes.n:
+                assert value == pytest.approx(one_by_one(classes, k), abs=1e-12), (classes.n, k)

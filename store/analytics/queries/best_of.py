@@ -10,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.analytics.concepts import CatalogueEntry
-from store.analytics.queries.choosing import SELECTED, FloatArray, asked, kept_grid, selection_notes, selection_rows
+from store.analytics.queries.choosing import (
+    SELECTED,
+    FloatArray,
+    asked,
+    kept_grid,
+    one_by_one,
+    selection_notes,
+    selection_rows,
+)
 from store.analytics.queries.counts import ProblemCounts
 from store.analytics.queries.sources import Use, source_for
 from store.analytics.result import Result, table_of
@@ -44,7 +52,9 @@ def best_of_k(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping[str
         texts.append(entry.filled(values))
         ranks = _Ranks(snapshot, one, texts[-1])
         name = f"best_of-{one.judged.verifier.verifier_id}-{scorer.verifier_id}-{steps}"
-        grid = kept_grid(snapshot, one, [*found.ks, _MISSING, _TIED], name, ranks.curve) if found.ks else None
+        grid = (
+            kept_grid(snapshot, one, [*found.ks, _MISSING, _TIED], name, one_by_one(ranks.curve)) if found.ks else None
+        )
         if grid is not None:
             total = max(int(one.n.sum()), 1)
             names = (one.judged.run.name, one.judged.verifier.label, "best_of_k", scorer.label)

@@ -29,8 +29,8 @@ SELECTED = {
     "gap_closed": "f",
     "problems": "i",
 }
-#: Values of a problem at budgets ks [K], by its place in the counts.
-Compute = Callable[[int, list[int]], FloatArray]
+#: Values [P, K] of problems, by their places in the counts, at budgets ks.
+Compute = Callable[[list[int], list[int]], FloatArray]
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,11 @@ def kept_grid(snapshot: Snapshot, one: ProblemCounts, ks: Sequence[int], name: s
     keys = [f"{mark}:{problem}" for problem in one.problem_ids.tolist()]
     file = snapshot.mirror / "kept" / name.split("-", 1)[0] / f"{run}-{name.split('-', 1)[1]}.json"
     return kept_curves(file, keys, ks, compute)
+
+
+def one_by_one(curve: Callable[[int, list[int]], FloatArray]) -> Compute:
+    """A computation of many problems from that of one, `curve(place, ks)` [K]."""
+    return lambda places, ks: np.array([curve(place, ks) for place in places])
 
 
 def selection_rows(

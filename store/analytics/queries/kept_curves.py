@@ -1,4 +1,4 @@
-"""Majority-vote curves kept beside the mirror: exact ones take seconds where n is in the thousands.
+"""Selection curves kept beside the mirror: of a large run they take from half a second to seconds.
 
 A value depends on one problem's votes and k alone, so it is kept under a digest of the votes and of the code that
 computes it: a refresh that leaves a problem as it was leaves its curve, and nothing ever has to be declared stale.
@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from store.analytics.statistics import binomial, majority, plurality
+from store.analytics.statistics import binomial, majority, plurality_curves, plurality_rivals, plurality_transform
 
 _Values = dict[str, dict[str, float]]
 
@@ -28,7 +28,10 @@ _Values = dict[str, dict[str, float]]
 @cache
 def _code() -> bytes:
     """A digest of the code behind the values."""
-    sources = "".join(inspect.getsource(module) for module in (majority, plurality, binomial))
+    sources = "".join(
+        inspect.getsource(module)
+        for module in (majority, plurality_curves, plurality_rivals, plurality_transform, binomial)
+    )
     return hashlib.sha256(sources.encode()).digest()
 
 
@@ -41,21 +44,23 @@ def digest(*parts: NDArray[np.int64] | int) -> str:
 
 
 def kept_curves(
-    file: Path, keys: Sequence[str], ks: Sequence[int], compute: Callable[[int, list[int]], NDArray[np.float64]]
+    file: Path, keys: Sequence[str], ks: Sequence[int], compute: Callable[[list[int], list[int]], NDArray[np.float64]]
 ) -> NDArray[np.float64]:
-    """The matrix [P, K] of values; `compute(problem, ks)` is asked only for those not kept in `file` yet.
+    """The matrix [P, K] of values; `compute(problems, ks)` [P', K'] is asked only for those not kept in `file` yet.
 
     A mirror that may not be written is read as well as may be.
     """
     known = _read(file)
     kept: _Values = {key: dict(known.get(key, {})) for key in keys}
-    asked = False
+    lacking: dict[tuple[int, ...], list[int]] = {}
     for place, key in enumerate(keys):
-        lacking = [k for k in ks if str(k) not in kept[key]]
-        if lacking:
-            asked = True
-            kept[key] |= {str(k): float(value) for k, value in zip(lacking, compute(place, lacking), strict=True)}
-    if asked:
+        missing = tuple(k for k in ks if str(k) not in kept[key])
+        if missing:
+            lacking.setdefault(missing, []).append(place)
+    for missing, places in lacking.items():
+        for place, values in zip(places, compute(places, list(missing)).tolist(), strict=True):
+            kept[keys[place]] |= zip(map(str, missing), values, strict=True)
+    if lacking:
         _write(file, kept)
     return np.array([[kept[key][str(k)] for k in ks] for key in keys]).reshape(len(keys), len(ks))
 

@@ -18,7 +18,7 @@ from store.analytics.queries.kept_curves import digest, kept_curves
 from store.analytics.result import Result, table_of
 from store.analytics.statistics.coverage import pass_at_k_grid
 from store.analytics.statistics.curves import mean_curve
-from store.analytics.statistics.majority import majority_curve, majority_plateau
+from store.analytics.statistics.majority import AnswerClasses, answer_classes, majority_plateau, plurality_curves
 
 if TYPE_CHECKING:
     from store.analytics.snapshot import Snapshot
@@ -58,9 +58,9 @@ class Votes:
     def key(self) -> str:
         return digest(self.samples, self.correct, self.without)
 
-    def curve(self, ks: Sequence[int]) -> NDArray[np.float64]:
-        """Chance that the most frequent answer of k samples is correct [K]; NaN for k > n."""
-        return majority_curve(self.samples, ks, correct_share=self.shares, invalid=self.without)
+    @property
+    def classes(self) -> AnswerClasses:
+        return answer_classes(self.samples, correct_share=self.shares, invalid=self.without)
 
     def plateau(self) -> float | None:
         return majority_plateau(self.samples, correct_share=self.shares, invalid=self.without)
@@ -117,7 +117,11 @@ def _rows(
 ) -> list[tuple[Any, ...]]:
     if not ks:
         return []
-    grid = kept_curves(kept, [vote.key for vote in votes], ks, lambda place, missing: votes[place].curve(missing))
+
+    def compute(places: list[int], lacking: list[int]) -> NDArray[np.float64]:
+        return plurality_curves([votes[place].classes for place in places], lacking)
+
+    grid = kept_curves(kept, [vote.key for vote in votes], ks, compute)
     n, c = np.array([vote.n for vote in votes]), np.array([int(vote.correct.sum()) for vote in votes])
     complete = np.array(ks) <= n.min()
     accuracy, _, low, high, _ = (np.where(complete, part, np.nan) for part in mean_curve(grid))

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from store.analytics.concepts import CatalogueEntry
-from store.analytics.queries.choosing import SELECTED, FloatArray, asked, kept_grid, selection_notes, selection_rows
+from store.analytics.queries.choosing import (
+    SELECTED,
+    FloatArray,
+    asked,
+    kept_grid,
+    one_by_one,
+    selection_notes,
+    selection_rows,
+)
 from store.analytics.queries.counts import ProblemCounts
 from store.analytics.queries.sources import source_for
 from store.analytics.result import Result, table_of
@@ -41,7 +49,7 @@ def generated_test_agreement(snapshot: Snapshot, entry: CatalogueEntry, paramete
             continue
         sets = _Sets(snapshot, one, texts[-1], 2 if weight == "root" else 1)
         name = f"agreement-{one.judged.verifier.verifier_id}-{tester.verifier_id}-{weight}"
-        grid = kept_grid(snapshot, one, [*found.ks, _SETS], name, sets.curve)
+        grid = kept_grid(snapshot, one, [*found.ks, _SETS], name, one_by_one(sets.curve))
         labels = (one.judged.run.name, one.judged.verifier.label, "generated_test_agreement", tester.label)
         rows += selection_rows(one, found.ks, grid[:, :-1], labels, [float(grid[:, -1].mean())])
     exact = (

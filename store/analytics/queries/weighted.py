@@ -12,7 +12,15 @@ from store.analytics.concepts import CatalogueEntry
 from store.analytics.errors import BadParameter
 from store.analytics.queries.answers import reader_for
 from store.analytics.queries.best_of import use_of
-from store.analytics.queries.choosing import SELECTED, FloatArray, asked, kept_grid, selection_notes, selection_rows
+from store.analytics.queries.choosing import (
+    SELECTED,
+    FloatArray,
+    asked,
+    kept_grid,
+    one_by_one,
+    selection_notes,
+    selection_rows,
+)
 from store.analytics.queries.counts import ProblemCounts
 from store.analytics.queries.sources import source_for
 from store.analytics.result import Result, table_of
@@ -53,7 +61,7 @@ def weighted_vote(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping
         keys = (one.judged.verifier.verifier_id, reader.verifier_id, scorer.verifier_id, steps, transform, permutations)
         name = "weighted-" + "-".join(map(str, keys))
         # The error of a budget is kept under the budget's negative.
-        grid = kept_grid(snapshot, one, [*found.ks, *(-k for k in found.ks)], name, votes.curve)
+        grid = kept_grid(snapshot, one, [*found.ks, *(-k for k in found.ks)], name, one_by_one(votes.curve))
         value, error = np.split(grid, 2, axis=1)
         labels = (
             one.judged.run.name,

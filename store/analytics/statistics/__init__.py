@@ -139,6 +139,7 @@ from store.analytics.statistics.majority import (
     majority_curve,
     majority_plateau,
     plurality_at_k,
+    plurality_curves,
 )
 from store.analytics.statistics.power_law import (
     PowerLawFit,
@@ -327,6 +328,7 @@ __all__ = [
     "pass_at_k_within_var",
     "pass_hat_k",
     "plurality_at_k",
+    "plurality_curves",
     "population_error",
     "power_law",
     "power_law_required_k",

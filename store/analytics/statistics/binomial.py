@@ -30,7 +30,7 @@ def _error_table(bits: int) -> FloatArray:
     return _stirling_errors(1 << bits)
 
 
-def binomial_pmf(x: ArrayLike, n: ArrayLike, p: float) -> FloatArray:
+def binomial_pmf(x: ArrayLike, n: ArrayLike, p: float | FloatArray) -> FloatArray:
     """Binomial probabilities of whole numbers x out of n, 0 outside 0..n; needs 0 < p < 1, broadcasts (Loader 2000)."""
     draws, trials = np.asarray(x), np.asarray(n)
     errors = _error_table(max(int(trials.max(initial=0)), _EXACT_BELOW).bit_length())

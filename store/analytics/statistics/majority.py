@@ -11,8 +11,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from store.analytics.statistics.arguments import FloatArray, IntArray, require, require_budgets, whole_numbers
+from store.analytics.statistics.arguments import (
+    FloatArray,
+    IntArray,
+    optional,
+    require,
+    require_budgets,
+    whole_numbers,
+)
 from store.analytics.statistics.plurality import PluralityVote, Rivals
+from store.analytics.statistics.plurality_curves import winning_chances
+from store.analytics.statistics.plurality_rivals import Contenders
 
 
 @dataclass(frozen=True)
@@ -78,19 +87,61 @@ def _shares_of(classes: int, correct_index: Sequence[int]) -> FloatArray:
 
 def plurality_at_k(classes: AnswerClasses, k: int) -> float | None:
     """Chance-weighted correctness of the plurality answer among k samples, fair ties; None for k > n."""
-    budget, n = int(require_budgets([k])[0]), classes.n
-    if budget > n:
+    budget = int(require_budgets([k])[0])
+    if classes.weights.size and classes.weights.min() != classes.weights.max():
+        return _weighted_plurality(classes, budget)
+    return optional(float(plurality_curves([classes], [budget])[0, 0]))
+
+
+def plurality_curves(problems: Sequence[AnswerClasses], ks: ArrayLike) -> FloatArray:
+    """plurality_at_k of many problems at many k [P, K] in one go, every sample one vote; NaN for k > n."""
+    budgets = require_budgets(np.atleast_1d(np.asarray(ks)))
+    n = np.array([classes.n for classes in problems], dtype=np.int64)
+    values = np.where(budgets <= n[:, None], 0.0, np.nan)
+    for place, classes in enumerate(problems):
+        values[place, budgets == classes.n] = _winner_share(classes.counts, classes.shares) if classes.n else 0.0
+    field, share, row = _contenders(problems)
+    chances = winning_chances(field, budgets) * share[:, None]
+    inside = (budgets > 0) & (budgets < n[:, None])
+    np.add.at(values, row, np.where(inside[row], chances, 0.0))
+    return np.asarray(np.minimum(values, 1.0))
+
+
+def _contenders(problems: Sequence[AnswerClasses]) -> tuple[Contenders, FloatArray, IntArray]:
+    """The classes that are right at least in part, with their rivals: a row for each, its share and its problem."""
+    rows: list[tuple[int, int, float]] = []
+    rivals: list[tuple[IntArray, IntArray]] = []
+    for place, classes in enumerate(problems):
+        size, kind = np.unique(classes.counts, return_inverse=True)
+        many, share = np.bincount(kind, minlength=size.size), np.bincount(kind, classes.shares, size.size)
+        for own in np.flatnonzero(share > 0).tolist():
+            left = many - (np.arange(size.size) == own)
+            rows.append((place, int(size[own]), float(share[own])))
+            rivals.append((size[left > 0][::-1], left[left > 0][::-1]))
+    sizes, numbers = np.zeros((2, len(rows), max((size.size for size, _ in rivals), default=1)), dtype=np.int64)
+    for i, (size, many) in enumerate(rivals):
+        sizes[i, : size.size], numbers[i, : size.size] = size, many
+    rowed = np.array([place for place, _, _ in rows], dtype=np.int64)
+    n = np.array([classes.n for classes in problems], dtype=np.int64)[rowed]
+    own_sizes = np.array([own for _, own, _ in rows], dtype=np.int64)
+    return Contenders(n, own_sizes, sizes, numbers), np.array([share for _, _, share in rows]), rowed
+
+
+def _weighted_plurality(classes: AnswerClasses, k: int) -> float | None:
+    """plurality_at_k where samples of some classes cast more votes than others."""
+    n = classes.n
+    if k > n:
         return None
-    if budget == 0 or not classes.shares.any():
+    if k == 0 or not classes.shares.any():
         return 0.0
-    if budget == n:
+    if k == n:
         return _winner_share(classes.counts * classes.weights, classes.shares)
-    if budget == 1:
+    if k == 1:
         return float(classes.counts @ classes.shares / n)
     kinds, kind = np.unique(np.stack([classes.counts, classes.weights]), axis=1, return_inverse=True)
     many = np.bincount(kind.reshape(-1))
     share = np.bincount(kind.reshape(-1), weights=classes.shares)
-    vote = PluralityVote(n, budget)
+    vote = PluralityVote(n, k)
     total = 0.0
     for own in np.flatnonzero(share > 0).tolist():
         left = many - (np.arange(many.size) == own)
@@ -114,7 +165,7 @@ def majority_at_k(
     """Exact chance that the plurality answer of k samples is correct, ties split evenly; None for k > n.
 
     answer_counts [m]: samples of each answer; correct_index: the answers graded correct, or correct_share [m]: each
-    answer's share of correct samples. U-statistic over all k-subsets, exact up to rounding (about 1e-13) for any k.
+    answer's share of correct samples. U-statistic over all k-subsets, exact up to rounding (about 1e-14) for any k.
     """
     return plurality_at_k(answer_classes(answer_counts, correct_index, correct_share, invalid), k)
 
@@ -129,8 +180,7 @@ def majority_curve(
     """majority_at_k at budgets ks [K]; NaN for k > n."""
     classes = answer_classes(answer_counts, correct_index, correct_share, invalid)
     budgets = require_budgets(np.atleast_1d(np.asarray(ks)))
-    values = (plurality_at_k(classes, k) for k in budgets.tolist())
-    return np.array([np.nan if value is None else value for value in values])
+    return np.asarray(plurality_curves([classes], budgets)[0])
 
 
 def majority_plateau(

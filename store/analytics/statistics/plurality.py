@@ -65,7 +65,7 @@ class _Contest:
 
 
 @functools.lru_cache(maxsize=256)
-def _nodes(degree: int) -> tuple[FloatArray, FloatArray]:
+def tie_nodes(degree: int) -> tuple[FloatArray, FloatArray]:
     """Gauss-Legendre nodes and weights on [0, 1], exact for polynomials of `degree`."""
     y, weight = np.polynomial.legendre.leggauss(degree // 2 + 1)
     return (y + 1) / 2, weight / 2
@@ -178,7 +178,7 @@ class PluralityVote:
         level = np.where(contest.tie, binomial_pmf(contest.limit, field.size, self.p), 0.0)
         tied = level[:, :, None] * roots[contest.limit[:, :, None] * frequencies % roots.size]
         result = np.zeros((contest.t.size, frequencies.size), dtype=np.complex128)
-        for y, share in zip(*_nodes(int(contest.degree.max())), strict=True):
+        for y, share in zip(*tie_nodes(int(contest.degree.max())), strict=True):
             result += share * _product(behind + y * tied, field.many)
         return result
 

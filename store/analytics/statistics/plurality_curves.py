@@ -1,0 +1,91 @@
+"""Plurality votes of many problems at many k: the exact chance that a class wins, made for a whole run in one go.
+
+The formula is that of `plurality` (one vote a sample): given independent X_b ~ Bin(n_b, p) that sum to k,
+
+    P(a wins at k) = 1/b(k; n, p) [x^k] sum_t b(t; n_a, p) x^t int_0^1 prod_b (F_b(x; t) + y T_b(x; t)) dy.
+
+It holds for any p, so neighbouring k share the polynomial of one p between them, and its coefficients at all of them
+come from one discrete Fourier transform. What keeps that small, each exact but for less than 1e-15:
+
+* classes far apart: P(X_b >= X_a) <= (1 - (sqrt(n_b/n) - sqrt(n_a/n))^2)^k (Chernoff; Hoeffding 1963 for draws
+  without replacement) leaves most problems decided at large k;
+* at a given t most rivals cannot pass: they and the invalid samples are one binomial, whose transform falls off like
+  a Gaussian, so that few frequencies matter;
+* the transform only needs to be long enough for its images at k +- length to be negligible.
+
+Problems are rows of padded arrays; a class that is only there to pad has a factor of one.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from store.analytics.statistics.arguments import FloatArray, IntArray
+from store.analytics.statistics.plurality_rivals import NEGLIGIBLE, Contenders
+from store.analytics.statistics.plurality_transform import PluralityTransform
+
+_CELLS = 1_200  # rows times frequencies of a transform
+_VOTES = 2_000_000  # rows times rivals times votes of it
+_SPREAD = 3.2  # standard deviations between p n and the k that share it: costs a digit or two
+
+
+def winning_chances(field: Contenders, ks: IntArray) -> FloatArray:
+    """Chance [R, K] that a class leads among k of n samples, ties split evenly; needs 0 < k < n, else NaN."""
+    values = np.full((field.n.size, ks.size), np.nan)
+    for columns in _groups(ks, int(field.n.max(initial=1))):
+        values[:, columns] = _group(field, ks[columns])
+    return values
+
+
+def _groups(ks: IntArray, n: int) -> Iterator[IntArray]:
+    """Places of neighbouring ks that may share a p."""
+    order = np.argsort(ks, kind="stable")
+    start = 0
+    for stop in range(1, order.size + 1):
+        low = int(ks[order[start]])
+        if stop < order.size:
+            high = int(ks[order[stop]])
+            spread = np.sqrt(low * max(1 - high / n, 0.0))
+            if high - low <= 2 * _SPREAD * spread:
+                continue
+        yield order[start:stop]
+        start = stop
+
+
+def _group(field: Contenders, ks: IntArray) -> FloatArray:
+    """Values [R, K] at ks that share a p: the decided ones by a bound, the others in chunks of like size."""
+    values = np.full((field.n.size, ks.size), np.nan)
+    valid = (ks > 0) & (ks < field.n[:, None])
+    lowest = np.where(valid, ks, field.n[:, None]).min(axis=1)
+    wins, contends = _decided(field, lowest)
+    values[valid] = np.broadcast_to(wins[:, None], valid.shape)[valid]
+    open_rows = np.flatnonzero(np.isnan(wins) & valid.any(axis=1))
+    open_rows = open_rows[np.argsort(field.own[open_rows] / field.n[open_rows], kind="stable")]
+    for rows in _chunks(open_rows, field, int(ks.max())):
+        part = Contenders(
+            field.n[rows], field.own[rows], field.size[rows], np.where(contends[rows], field.many[rows], 0)
+        )
+        values[rows] = np.where(valid[rows], PluralityTransform(part, ks).chances(), np.nan)
+    return values
+
+
+def _decided(field: Contenders, k: IntArray) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """1 or 0 [R] where the winner is beyond doubt from k samples on, else NaN; and the rivals [R, B] that contend."""
+    share, own = field.size / field.n[:, None], (field.own / field.n)[:, None]
+    log_bound = k[:, None] * np.log1p(-np.minimum((np.sqrt(share) - np.sqrt(own)) ** 2, 1 - 1e-12))
+    there = field.many > 0
+    rare = log_bound + np.log(np.maximum(field.many, 1)) < np.log(NEGLIGIBLE)
+    loses = (there & (share > own) & rare).any(axis=1)
+    contends = there & ~((share < own) & rare)
+    # The largest come first: whoever is in front of a contender is taken along.
+    contends = np.logical_or.accumulate(contends[:, ::-1], axis=1)[:, ::-1] & there
+    drawn = k * np.log1p(-np.minimum(own[:, 0], 1 - 1e-12)) < np.log(NEGLIGIBLE)
+    return np.where(loses, 0.0, np.where(drawn & ~contends.any(axis=1), 1.0, np.nan)), contends
+
+
+def _chunks(rows: IntArray, field: Contenders, k: int) -> Iterator[IntArray]:
+    """Rows in runs of like size, few enough for the arrays of a transform to stay in the cache."""
+    spread = float(np.sqrt(k * max(1 - k / float(field.n.max(initial=1)), 0.0)))
+    most = max(1, min(int(_CELLS / (3 * spread + 10)), int(_VOTES / (field.size.shape[1] * (9 * spread + 40) + 1))))
+    yield from (rows[start : start + most] for start in range(0, rows.size, most))
