@@ -55,6 +55,15 @@ def test_a_linter_that_passes_everything_would_be_none(tmp_path: Path) -> None:
     assert done.returncode != 0
 
 
+def test_the_image_file_has_no_complaint(tmp_path: Path) -> None:
+    linter = _tool("hadolint")
+    done = subprocess.run([linter, str(DEPLOY / "Dockerfile")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    wrong = tmp_path / "Dockerfile"
+    wrong.write_text((DEPLOY / "Dockerfile").read_text().replace("python:3.11-slim-bookworm", "python"))
+    assert subprocess.run([linter, str(wrong)], capture_output=True, check=False).returncode != 0
+
+
 def test_units_verify(tmp_path: Path) -> None:
     for unit in UNITS:
         # The one thing a unit needs of the machine it is checked on: its program.

@@ -3,19 +3,16 @@
 import importlib.util
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import threading
-import time
-import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from tests.integration.serving import KEY, vllm_serve
 from workers.engines import Engine, Generated, GenerationRequest, SamplingParameters, open_engine
 from workers.errors import EngineFailed, EngineMisconfigured, GenerationRefused, ModelNotFound, PromptTooLong
 
@@ -301,50 +298,13 @@ def test_nothing_is_printed_no_signal_taken_and_a_forgotten_engine_does_not_hang
 @pytest.fixture(scope="module")
 def vllm_server(tiny_model: Path) -> Iterator[str]:
     """vLLM's own OpenAI-compatible server with the same model; its address."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    from workers.engines.vllm_settings import prepare_environment
-
-    prepare_environment(cpu=True)
-    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(tiny_model)]
-    command += ["--served-model-name", "tiny", "--host", "127.0.0.1", "--port", str(port), "--enforce-eager"]
-    command += ["--block-size", "32", "--kv-cache-memory-bytes", str(256 << 20), "--no-enable-chunked-prefill"]
-    command += ["--max-num-batched-tokens", "4096", "--api-key", "the-key"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
-    said: list[bytes] = []
-    reader = threading.Thread(target=lambda: said.extend(process.stdout or ()), daemon=True)
-    reader.start()
-    try:
-        deadline = time.monotonic() + 180
-        while not answers(f"http://127.0.0.1:{port}/health"):
-            assert process.poll() is None, b"".join(said).decode()
-            assert time.monotonic() < deadline, b"".join(said).decode()
-            time.sleep(0.5)
-        yield f"http://127.0.0.1:{port}/v1"
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        reader.join(5)
-        if process.stdout:
-            process.stdout.close()
-
-
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
+    with vllm_serve(tiny_model, "tiny") as url:
+        yield url
 
 
 @pytest.fixture
 def served(vllm_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    monkeypatch.setenv("PASSATK_OPENAI_API_KEY", "the-key")
+    monkeypatch.setenv("PASSATK_OPENAI_API_KEY", KEY)
     engine = open_engine("tiny", backend="openai", options={"base_url": vllm_server, "samples_per_request": 16})
     yield engine
     engine.close()
@@ -373,7 +333,7 @@ def test_a_served_prompt_beyond_the_context_is_refused_by_count(served: Engine) 
 
 
 def test_a_model_that_the_server_does_not_serve_is_named(vllm_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PASSATK_OPENAI_API_KEY", "the-key")
+    monkeypatch.setenv("PASSATK_OPENAI_API_KEY", KEY)
     with pytest.raises(ModelNotFound, match="does not serve 'other'; it serves tiny"):
         open_engine("other", backend="openai", options={"base_url": vllm_server})
 

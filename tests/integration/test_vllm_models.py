@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from store.prompting import Message
+from tests.integration.serving import KEY, vllm_serve
 from workers.engines import Engine, Generated, GenerationRequest, SamplingParameters, open_engine
 from workers.errors import EngineMisconfigured, ModelNotFound
 
@@ -147,3 +148,32 @@ def test_a_model_without_a_template_and_a_folder_without_an_adapter_are_named(tm
             draw(plain, messages=(Message("user", "hello"),))
     finally:
         plain.close()
+
+
+def test_a_chat_with_a_served_model_is_the_chat_with_the_model_here(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The template is given to the server alone, on its command line: the model's folder has none."""
+    template = tmp_path / "template.jinja"
+    template.write_text(TEMPLATE)
+    monkeypatch.setenv("PASSATK_OPENAI_API_KEY", KEY)
+    messages = (Message("system", "Add."), Message("user", PROMPT))
+    with vllm_serve(DEMO_MODEL, "arithmetic", "--chat-template", str(template)) as url:
+        served = open_engine("arithmetic", backend="openai", options={"base_url": url, "samples_per_request": 4})
+        # Every prompt of this one is a user's turn.
+        chatting = open_engine("arithmetic", backend="openai", options={"base_url": url, "chat": True})
+        try:
+            here, there = draw(engine, 10, messages=messages), draw(served, 10, messages=messages, token_logprobs=True)
+            turn = (Message("user", PROMPT),)
+            alone, asked = draw(engine, messages=turn), draw(chatting)
+        finally:
+            served.close()
+            chatting.close()
+    assert [one.text for one in there] == [one.text for one in here]
+    assert [one.prompt_tokens for one in there] == [one.prompt_tokens for one in here]
+    assert [one.completion_tokens for one in there] == [one.completion_tokens for one in here]
+    assert [one.finish_reason for one in there] == [one.finish_reason for one in here]
+    assert [one.text for one in asked] == [one.text for one in alone]
+    for one, other in zip(there, draw(engine, 10, messages=messages, token_logprobs=True), strict=True):
+        assert one.token_ids == other.token_ids
+        assert one.token_logprobs == pytest.approx(other.token_logprobs, abs=0.05)
