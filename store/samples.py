@@ -1,10 +1,12 @@
-"""Append-only writes of samples: COPY into a staging table, then insert what is not there yet."""
+"""Append-only writes of samples: COPY; where any is there already, what is lacking is inserted from a staging table."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter, itemgetter
 from typing import Any, ClassVar
 
 import psycopg
@@ -72,6 +74,12 @@ _HOT = {
     "worker_id": "int4",
 }
 _COPIED = {**_HOT, "completion_hash": "int8", "completion": "text"}
+_TEXT = {"run_id": "int4", "problem_id": "int4", "sample_index": "int4", "batch_id": "int8", "completion": "text"}
+_HOT_OF = attrgetter(*_HOT)
+_KEY = itemgetter(0, 1, 2)
+
+#: What goes into a table: names of columns, their types, rows.
+Rows = tuple[Sequence[str], Sequence[str], Iterable[Sequence[Any]]]
 
 
 def _staging(table: str, columns: Mapping[str, str]) -> str:
@@ -81,7 +89,16 @@ def _staging(table: str, columns: Mapping[str, str]) -> str:
 
 def storable_completion(text: str) -> str:
     """The text with what PostgreSQL cannot hold (NUL, lone surrogates) replaced by U+FFFD."""
+    if "\0" not in text and _encodable(text):  # a look at every character costs as much as writing the row
+        return text
     return _UNSTORABLE.sub("\ufffd", text)
+
+
+def _encodable(text: str) -> bool:
+    try:
+        return text.isascii() or bool(text.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
@@ -90,7 +107,7 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 def copy_rows(
     connection: psycopg.Connection[Any], table: str, types: Sequence[str], rows: Iterable[Sequence[Any]]
 ) -> None:
-    """Binary COPY of rows into a staging table of this module's making."""
+    """Binary COPY of rows into a table; its name may be followed by a list of columns."""
     with connection.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN (FORMAT BINARY)".encode()) as copy:
         copy.set_types(types)
         for row in rows:
@@ -103,12 +120,44 @@ def write_samples(connection: sa.Connection, rows: Iterable[SampleRow]) -> dict[
     A sample that is stored already stays as it is: the first writer wins, and with the same seed both texts are equal.
     """
     raw = driver(connection)
-    raw.execute(_staging("staged_samples", _COPIED).encode())
     beside = _Beside()
-    copy_rows(raw, "staged_samples", list(_COPIED.values()), (_copied(beside.noted(row)) for row in rows))
+    # Sorted by key: two writers of overlapping rows meet in the same order and never deadlock.
+    copied = sorted((_copied(beside.noted(row)) for row in rows), key=_KEY)
+    tables = {
+        "samples": ([*_HOT, "completion_hash"], [*_HOT.values(), "int8"], (row[:-1] for row in copied)),
+        "completions": ([*_TEXT], [*_TEXT.values()], ((*row[:4], row[-1]) for row in copied)),
+    }
+    if copied and not copy_new(raw, tables):
+        new = _write_lacking(raw, copied)
+    else:
+        new = dict(Counter(row[3] for row in copied))
+    beside.write(raw)
+    return new
+
+
+def copy_new(raw: psycopg.Connection[Any], tables: Mapping[str, Rows]) -> bool:
+    """COPY rows that are new, as all but those of a repeated batch are, straight into their tables.
+
+    False, and nothing written, when any is there already.
+    """
+    raw.execute(b"SAVEPOINT new_rows")
+    try:
+        for table, (names, types, rows) in tables.items():
+            copy_rows(raw, f"store.{table} ({', '.join(names)})", types, rows)
+    except psycopg.errors.UniqueViolation:
+        raw.execute(b"ROLLBACK TO SAVEPOINT new_rows")
+        raw.execute(b"RELEASE SAVEPOINT new_rows")
+        return False
+    raw.execute(b"RELEASE SAVEPOINT new_rows")
+    return True
+
+
+def _write_lacking(raw: psycopg.Connection[Any], copied: Sequence[Sequence[Any]]) -> dict[int, int]:
+    """Write those of the rows that are not there yet, from a staging table."""
+    raw.execute(_staging("staged_samples", _COPIED).encode())
+    copy_rows(raw, "staged_samples", list(_COPIED.values()), copied)
     names = ", ".join([*_HOT, "completion_hash"])
-    # Sorted by key: two writers of overlapping rows meet in the same order and never deadlock. Then by place: of a
-    # sample that is staged twice, both tables take the first.
+    # By key as above, then by place: of a sample that is staged twice, both tables take the first.
     order = "ORDER BY run_id, problem_id, sample_index, ctid"
     inserted = raw.execute(
         f"""
@@ -129,13 +178,12 @@ def write_samples(connection: sa.Connection, rows: Iterable[SampleRow]) -> dict[
         """.encode()  # noqa: S608
     )
     raw.execute(b"DELETE FROM staged_samples")
-    beside.write(raw)
     return dict(inserted)
 
 
-def _copied(row: SampleRow) -> list[Any]:
+def _copied(row: SampleRow) -> tuple[Any, ...]:
     text = storable_completion(row.completion)
-    return [*(getattr(row, name) for name in _HOT), text_hash(text), text]
+    return (*_HOT_OF(row), text_hash(text), text)
 
 
 class _Beside:

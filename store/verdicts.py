@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, NamedTuple
 
+import psycopg
 import sqlalchemy as sa
+from psycopg.types.json import Jsonb
 
 from store.batches import Batch
 from store.connection import driver
-from store.samples import copy_rows, storable_completion
+from store.samples import Rows, copy_new, copy_rows, storable_completion
 from store.verdict_sides import CostRow, write_sides
 
 
@@ -88,9 +92,12 @@ _NAMES = [
     "weak",
 ]
 _TYPES = ["int4", "int4", "int4", "int4", "int2", "int8", "text", "text", "text", "float4", "float4", "text", "int4"]
-_TYPES += ["bool", "text"]
+_TYPES += ["bool"]
+_VALUES_OF = attrgetter(*_NAMES)
+_KEY_OF = attrgetter(*_NAMES[:5])
+_ANSWERS = [_NAMES.index(name) for name in ("answer", "answer_class")]
 _STAGING = "CREATE TEMPORARY TABLE IF NOT EXISTS staged_verdicts ({}) ON COMMIT DELETE ROWS".format(
-    ", ".join(f"{name} {kind}" for name, kind in zip([*_NAMES, "detail"], _TYPES, strict=True))
+    ", ".join(f"{name} {kind}" for name, kind in zip([*_NAMES, "detail"], [*_TYPES, "text"], strict=True))
 )
 #: Longest answer kept, in characters: an answer is voted on, and a page of text is none.
 MAX_ANSWER = 500
@@ -99,9 +106,29 @@ MAX_ANSWER = 500
 def write_verdicts(connection: sa.Connection, rows: Iterable[VerdictRow]) -> dict[int, int]:
     """Write verdicts and their details; returns the rows that were new, by batch. Stored verdicts stay as they are."""
     raw = driver(connection)
-    rows = list(rows)
+    rows = sorted(rows, key=_KEY_OF)  # two writers of overlapping rows meet in the same order and never deadlock
+    copied = [_copied(row) for row in rows]
+    tables: dict[str, Rows] = {"verdicts": (_NAMES, _TYPES, copied)}
+    if any(row.detail is not None for row in rows):
+        both = zip(rows, copied, strict=True)
+        outputs = ([*key[:6], Jsonb(_clean_json(row.detail))] for row, key in both if row.detail is not None)
+        tables["verifier_outputs"] = ([*_NAMES[:6], "detail"], [*_TYPES[:6], "jsonb"], outputs)
+    if rows and not copy_new(raw, tables):
+        new = _write_lacking(raw, rows, copied)
+    else:
+        new = dict(Counter(row.batch_id for row in rows))
+    write_sides(raw, rows)
+    return new
+
+
+def _write_lacking(
+    raw: psycopg.Connection[Any], rows: Sequence[VerdictRow], copied: Sequence[Sequence[Any]]
+) -> dict[int, int]:
+    """Write those of the rows that are not there yet, from a staging table."""
     raw.execute(_STAGING.encode())
-    copy_rows(raw, "staged_verdicts", _TYPES, map(_copied, rows))
+    details = (None if row.detail is None else json.dumps(_clean_json(row.detail)) for row in rows)
+    staged = ([*values, detail] for values, detail in zip(copied, details, strict=True))
+    copy_rows(raw, "staged_verdicts", [*_TYPES, "text"], staged)
     names = ", ".join(_NAMES)
     order = "ORDER BY run_id, problem_id, sample_index, verifier_id, attempt, ctid"
     inserted = raw.execute(
@@ -122,20 +149,15 @@ def write_verdicts(connection: sa.Connection, rows: Iterable[VerdictRow]) -> dic
         """.encode()  # noqa: S608
     )
     raw.execute(b"DELETE FROM staged_verdicts")
-    write_sides(raw, rows)
     return dict(inserted)
 
 
 def _copied(row: VerdictRow) -> list[Any]:
-    values = [getattr(row, name) for name in _NAMES]
-    for name in ("answer", "answer_class"):
-        answer = _clean(getattr(row, name))
-        values[_NAMES.index(name)] = answer[:MAX_ANSWER] if answer else answer
-    return [*values, None if row.detail is None else json.dumps(_clean_json(row.detail))]
-
-
-def _clean(text: str | None) -> str | None:
-    return None if text is None else storable_completion(text)
+    values = list(_VALUES_OF(row))
+    for place in _ANSWERS:
+        if values[place]:
+            values[place] = storable_completion(values[place])[:MAX_ANSWER]
+    return values
 
 
 def _clean_json(value: Any) -> Any:
