@@ -20,7 +20,7 @@ from store.analytics.segments import Segment, make_durable, reading
 CATALOGUE = "catalogue.duckdb"
 _UNPUBLISHED = "catalogue.unpublished-"
 #: Raised when the layout below changes: a mirror of another layout is built anew.
-LAYOUT = 8
+LAYOUT = 9
 
 Columns = dict[str, list[tuple[str, str]]]
 
@@ -174,32 +174,50 @@ def queries_are_current(connection: duckdb.DuckDBPyConnection) -> bool:
     return sorted(kept) == sorted(own)
 
 
-def columns_of(connection: duckdb.DuckDBPyConnection, catalogue: str, name: str) -> list[tuple[str, str]]:
-    """Names and types of a table or view of an attached catalogue, in order."""
-    rows = connection.execute(
-        "SELECT column_name, data_type FROM duckdb_columns() WHERE schema_name = 'analytics' "  # noqa: S608
-        f"AND database_name = {quoted(catalogue)} AND table_name = {quoted(name)} ORDER BY column_index"
-    ).fetchall()
-    return [(column, kind) for column, kind in rows]
+def write_columns(
+    connection: duckdb.DuckDBPyConnection, columns: Columns, comments: dict[tuple[str, str | None], str]
+) -> None:
+    """Write what columns the contract's large views have: DuckDB opens segments of every view to say it."""
+    connection.execute(
+        'CREATE TABLE mirror.columns ("view" VARCHAR, "column" VARCHAR, kind VARCHAR, "comment" VARCHAR)'
+    )
+    rows: list[list[str | None]] = [
+        [view, name, kind, comments.get((view, name))] for view, named in columns.items() for name, kind in named
+    ]
+    _insert(
+        connection, "mirror.columns", [*rows, *([view, None, None, comments.get((view, None))] for view in columns)]
+    )
+
+
+def columns_of(connection: duckdb.DuckDBPyConnection, catalogue: str) -> Columns:
+    """Names and types of the columns of the contract's large views in an attached catalogue, in order."""
+    found: Columns = {}
+    for view, name, kind in connection.execute(
+        f'SELECT "view", "column", kind FROM {catalogue}.mirror.columns WHERE kind IS NOT NULL ORDER BY rowid'  # noqa: S608
+    ).fetchall():
+        found.setdefault(view, []).append((name, kind))
+    return found
 
 
 def replace_fact_views(
-    connection: duckdb.DuckDBPyConnection, mirror: Path, segments: Iterable[Segment], facts: Iterable[str]
+    connection: duckdb.DuckDBPyConnection,
+    mirror: Path,
+    segments: Iterable[Segment],
+    facts: Iterable[str],
+    columns: Columns,
 ) -> None:
-    """Let the views of some facts in the current catalogue read other segments; comments are those of `old`."""
+    """Let the views of some facts in the current catalogue read other segments; comments stay what they are."""
     listed = list(segments)
+    comments: dict[str, dict[str | None, str]] = {}
+    for view, column, text in connection.execute(
+        'SELECT "view", "column", "comment" FROM mirror.columns WHERE "comment" IS NOT NULL'
+    ).fetchall():
+        comments.setdefault(view, {})[column] = text
     for name in facts:
-        columns = columns_of(connection, "old", name)
-        comments = connection.execute(
-            "SELECT column_name, comment FROM duckdb_columns() WHERE database_name = 'old' "  # noqa: S608
-            f"AND table_name = {quoted(name)} AND schema_name = 'analytics' AND comment IS NOT NULL UNION ALL "
-            "SELECT NULL, comment FROM duckdb_views() WHERE database_name = 'old' "
-            f"AND view_name = {quoted(name)} AND schema_name = 'analytics' AND comment IS NOT NULL"
-        ).fetchall()
         files = [mirror / segment.path for segment in listed if segment.fact == name]
         connection.execute(f"DROP VIEW analytics.{name}")
-        connection.execute(f"CREATE VIEW analytics.{name} AS {reading(files, columns)}")
-        write_comments(connection, "VIEW", name, dict(comments))
+        connection.execute(f"CREATE VIEW analytics.{name} AS {reading(files, columns[name])}")
+        write_comments(connection, "VIEW", name, comments.get(name, {}))
 
 
 def read_state(connection: duckdb.DuckDBPyConnection, catalogue: str) -> MirrorState:

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from store.analytics import catalogue_file
-from store.analytics.catalogue_file import Retired
+from store.analytics.catalogue_file import Columns, Retired
 from store.analytics.contract import FACTS, Fact
 from store.analytics.errors import MirrorDamaged, NoSnapshot
 from store.analytics.literals import quoted
@@ -57,15 +57,16 @@ def _compact(connection: duckdb.DuckDBPyConnection, mirror: Path) -> CompactRepo
     retired = [one for one in catalogue_file.read_retired(connection, "old") if one.retired_at > now - RETENTION]
     remove_orphans(mirror, [*listed, *retired])
     name = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+    columns = catalogue_file.columns_of(connection, "old")
     merged: list[Segment] = []
     for (fact_name, _), small in _small_groups(listed).items():
         fact = next(fact for fact in FACTS if fact.name == fact_name)
-        merged += _merge(connection, mirror, fact, small, name)
+        merged += _merge(connection, mirror, fact, small, name, columns)
         listed = [segment for segment in listed if segment not in small]
         retired += [Retired(segment.path, now) for segment in small]
     report = CompactReport(len(catalogue_file.read_segments(connection, "old")), len(listed) + len(merged))
     if merged:
-        _publish(connection, mirror, [*listed, *merged], retired)
+        _publish(connection, mirror, [*listed, *merged], retired, columns)
     return report
 
 
@@ -78,10 +79,10 @@ def _small_groups(listed: list[Segment]) -> dict[tuple[str, int], list[Segment]]
 
 
 def _merge(
-    connection: duckdb.DuckDBPyConnection, mirror: Path, fact: Fact, small: list[Segment], name: str
+    connection: duckdb.DuckDBPyConnection, mirror: Path, fact: Fact, small: list[Segment], name: str, columns: Columns
 ) -> list[Segment]:
-    columns = catalogue_file.columns_of(connection, "old", fact.name)
-    connection.execute(f"CREATE TEMP TABLE staged AS {reading([mirror / one.path for one in small], columns)}")
+    paths = [mirror / one.path for one in small]
+    connection.execute(f"CREATE TEMP TABLE staged AS {reading(paths, columns[fact.name])}")
     written = write_segments(connection, "staged", fact, mirror, name)
     connection.execute("DROP TABLE staged")
     if sum(one.rows for one in written) != sum(one.rows for one in small):
@@ -90,13 +91,17 @@ def _merge(
 
 
 def _publish(
-    connection: duckdb.DuckDBPyConnection, mirror: Path, segments: list[Segment], retired: list[Retired]
+    connection: duckdb.DuckDBPyConnection,
+    mirror: Path,
+    segments: list[Segment],
+    retired: list[Retired],
+    columns: Columns,
 ) -> None:
     """The last catalogue again, reading other segments."""
     made = catalogue_file.copy_for_change(mirror)
     connection.execute(f"ATTACH {quoted(made)} AS made")
     connection.execute("USE made")
-    catalogue_file.replace_fact_views(connection, mirror, segments, [fact.name for fact in FACTS])
+    catalogue_file.replace_fact_views(connection, mirror, segments, [fact.name for fact in FACTS], columns)
     connection.execute("DELETE FROM mirror.segments")
     connection.execute("DELETE FROM mirror.retired")
     catalogue_file.write_segment_lists(connection, segments, retired)

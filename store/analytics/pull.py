@@ -8,12 +8,12 @@ from pathlib import Path
 
 import duckdb
 
-from store.analytics.catalogue_file import MirrorState, Retired, columns_of
+from store.analytics.catalogue_file import Columns, MirrorState, Retired
 from store.analytics.changes import Since, changed_batches, done_sums, since
 from store.analytics.contract import Fact
 from store.analytics.errors import ForeignMirror
 from store.analytics.literals import quoted
-from store.analytics.segments import Segment, write_partitioned, write_segments
+from store.analytics.segments import Segment, write_partitioned
 from store.analytics.source import Source
 from store.analytics.store_address import shown_address
 
@@ -34,6 +34,8 @@ class Work:
     kept: list[Segment] = field(default_factory=list)
     retired: list[Retired] = field(default_factory=list)
     new: list[Segment] = field(default_factory=list)
+    #: Columns of the last catalogue's large views.
+    columns: Columns = field(default_factory=dict)
     since: Since | None = None
     #: Whether the table `batches` holds those written since the last refresh, or all there are.
     changed_only: bool = False
@@ -74,7 +76,8 @@ def mark_batches(work: Work) -> None:
 def _changed_suffice(work: Work) -> bool:
     """Read the batches written since the mark; whether they and those mirrored are all that the store has."""
     assert work.since is not None
-    columns = [name for name, _ in columns_of(work.connection, "old", "batches")]
+    rows = work.connection.execute("DESCRIBE old.analytics.batches").fetchall()
+    columns = [row[0] for row in rows]
     changed = changed_batches(work.since, columns)
     work.connection.execute(f"CREATE OR REPLACE TEMP TABLE batches AS {changed}")
     row = work.connection.execute(
@@ -126,12 +129,10 @@ def pull_fact(work: Work, fact: Fact, columns: list[str]) -> int:
         query = work.source.scan(fact.name, columns, ranges[0][0], ranges[-1][1])
     else:
         query = work.source.fetch(fact.name, columns, ranges)
-    if work.old is None:  # every row that can be seen is wanted: nothing to sort out, and nothing to hold
-        return _keep(work, write_partitioned(work.connection, query, fact, work.mirror, work.name))
-    only = " SEMI JOIN (FROM batches_of_fact WHERE wanted) USING (batch_id)"
-    run(f"CREATE TEMP TABLE staged AS SELECT * FROM ({query}){only}")  # noqa: S608
-    _drop_known_rows(work, fact)
-    return _write_staged(work, fact)
+    if work.old is not None:  # else every row that can be seen is wanted, and there is nothing to sort out
+        query = f"FROM ({query}) AS found SEMI JOIN (FROM batches_of_fact WHERE wanted) USING (batch_id)"
+        query += _less_known(work, fact)
+    return _write(work, fact, query)
 
 
 def _share_wanted(work: Work) -> float:
@@ -150,13 +151,8 @@ def _share_wanted(work: Work) -> float:
     return float(wanted / total) if total else 1.0
 
 
-def _write_staged(work: Work, fact: Fact) -> int:
-    written = write_segments(work.connection, "staged", fact, work.mirror, work.name)
-    work.connection.execute("DROP TABLE staged")
-    return _keep(work, written)
-
-
-def _keep(work: Work, written: list[Segment]) -> int:
+def _write(work: Work, fact: Fact, query: str) -> int:
+    written = write_partitioned(work.connection, query, fact, work.mirror, work.name)
     work.new.extend(written)
     return sum(segment.rows for segment in written)
 
@@ -173,18 +169,14 @@ def _pull_by_key(work: Work, fact: Fact, columns: list[str]) -> int:
         return 0
     listed = ", ".join(str(run_id) for (run_id,) in runs)
     rows = work.source.rows_of_runs(fact.name, columns, listed)
-    work.connection.execute(f"CREATE TEMP TABLE staged AS SELECT * FROM ({rows}) AS found{known}")  # noqa: S608
-    return _write_staged(work, fact)
+    return _write(work, fact, f"FROM ({rows}) AS found{known}")
 
 
-def _drop_known_rows(work: Work, fact: Fact) -> None:
+def _less_known(work: Work, fact: Fact) -> str:
     """A batch done twice may have grown: of such a batch only the rows that are not mirrored yet are new."""
     grown = work.connection.execute("SELECT list(batch_id) FROM batches_of_fact WHERE grown").fetchone()
     if not grown or not grown[0]:
-        return
+        return ""
     listed = ", ".join(str(batch) for batch in grown[0])
-    key = " AND ".join(f"staged.{column} = past.{column}" for column in fact.key)
-    work.connection.execute(
-        f"DELETE FROM staged USING (SELECT * FROM old.analytics.{fact.name} WHERE batch_id IN ({listed})) AS past "  # noqa: S608
-        f"WHERE {key}"
-    )
+    past = f"FROM old.analytics.{fact.name} WHERE batch_id IN ({listed})"
+    return f" ANTI JOIN ({past}) AS past USING ({', '.join(fact.key)})"

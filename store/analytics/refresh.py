@@ -31,7 +31,7 @@ from store.analytics.segments import Segment, stored_files
 from store.analytics.source import Source
 from store.analytics.store_address import shown_address
 from store.analytics.tallies import TALLIES, create_tallies
-from store.analytics.tallying import COUNTED, Rows, tally
+from store.analytics.tallying import Rows, tally
 
 #: Segments that a catalogue no longer reads are kept this long for snapshots that are still open.
 RETENTION = timedelta(hours=1)
@@ -90,6 +90,7 @@ def _begin(source: Source, mirror: Path, rebuild: bool) -> Work:
         work.retired = [*retired, *(Retired(segment.path, taken_at) for segment in listed)]
     else:
         work.old, work.kept, work.retired = last, listed, retired
+        work.columns = catalogue_file.columns_of(source.connection, "old")
         _check_files(mirror, listed)
     return work
 
@@ -134,7 +135,7 @@ def _run(work: Work, started: float) -> RefreshReport:
     ).fetchone()
     assert wanted is not None
     count, runs = int(wanted[0]), tuple(sorted(wanted[1] or ()))
-    dimensions = [] if work.old is None else _changed_dimensions(work)
+    dimensions = [] if work.old is None else _changed_dimensions(work, count)
     rows: dict[str, int] = {}
     if work.old is not None and not count and not dimensions:
         state = _state(work, work.old.snapshot_id)
@@ -167,19 +168,17 @@ def _pull(work: Work) -> dict[str, int]:
     rows = {}
     for fact in FACTS:
         if fact.name in filled:
-            columns = (
-                work.source.columns(fact.name)
-                if work.old is None
-                else catalogue_file.columns_of(work.connection, "old", fact.name)
-            )
+            columns = work.source.columns(fact.name) if work.old is None else work.columns[fact.name]
             rows[fact.name] = pull_fact(work, fact, [name for name, _ in columns])
     return rows
 
 
-def _changed_dimensions(work: Work) -> list[str]:
-    """Dimensions to copy again: those that changed, and the batches where any did."""
+def _changed_dimensions(work: Work, count: int) -> list[str]:
+    """Dimensions to copy again: those that changed, and the batches where any did, as `count` done ones have."""
     assert work.since is not None
     found = changed_dimensions(work.source, work.since)
+    if count:
+        return [*found, "batches"]
     past = (
         "(FROM old.analytics.batches SEMI JOIN batches USING (batch_id))"
         if work.changed_only
@@ -207,8 +206,10 @@ def _fill(work: Work, state: MirrorState, columns: Columns) -> None:
     create_macros(connection)
     create_tallies(connection)
     tally(Rows(connection, work.mirror, columns, work.new, []))
-    _comment(work)
+    comments = work.source.comments()
+    _comment(work, comments)
     catalogue_file.write_state(connection, state, work.segments, work.retired)
+    catalogue_file.write_columns(connection, columns, comments)
     catalogue_file.write_queries(connection)
 
 
@@ -223,10 +224,9 @@ def _amend(work: Work, state: MirrorState, dimensions: list[str]) -> None:
         connection.execute(f"DELETE FROM analytics.batches {only}")  # noqa: S608
         connection.execute("INSERT INTO analytics.batches SELECT * FROM temp.batches ORDER BY batch_id")
     facts = sorted({segment.fact for segment in work.new})
-    catalogue_file.replace_fact_views(connection, work.mirror, work.segments, facts)
+    catalogue_file.replace_fact_views(connection, work.mirror, work.segments, facts, work.columns)
     if work.new:
-        columns = {name: catalogue_file.columns_of(connection, "old", name) for name in COUNTED}
-        tally(Rows(connection, work.mirror, columns, work.new, work.kept))
+        tally(Rows(connection, work.mirror, work.columns, work.new, work.kept))
     for table, rows in (("segments", work.new), ("retired", work.retired)):
         if table == "retired":
             connection.execute("DELETE FROM mirror.retired")
@@ -237,9 +237,8 @@ def _amend(work: Work, state: MirrorState, dimensions: list[str]) -> None:
         catalogue_file.write_queries(connection)
 
 
-def _comment(work: Work) -> None:
+def _comment(work: Work, comments: dict[tuple[str, str | None], str]) -> None:
     kinds = {fact.name: "VIEW" for fact in FACTS} | dict.fromkeys(DIMENSIONS, "TABLE")
-    comments = work.source.comments()
     for name, kind in kinds.items():
         own = {column: text for (view, column), text in comments.items() if view == name}
         catalogue_file.write_comments(work.connection, kind, name, own)

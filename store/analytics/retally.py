@@ -9,7 +9,7 @@ import duckdb
 from store.analytics import catalogue_file
 from store.analytics.literals import identifier
 from store.analytics.tallies import KEYS, TALLIES, create_tallies
-from store.analytics.tallying import COUNTED, Rows, tally
+from store.analytics.tallying import Rows, tally
 
 #: Sums of floating-point numbers depend on the order of adding: so far apart they are still the same.
 _NEAR = 1e-9
@@ -21,7 +21,7 @@ def wrong_tallies(connection: duckdb.DuckDBPyConnection, mirror: Path) -> list[t
     The connection's current catalogue must be `memory`; what is made there is dropped again.
     """
     listed = catalogue_file.read_segments(connection, "old")
-    columns = {name: catalogue_file.columns_of(connection, "old", name) for name in COUNTED}
+    columns = catalogue_file.columns_of(connection, "old")
     connection.execute("CREATE SCHEMA memory.analytics")
     try:
         create_tallies(connection)
