@@ -21,7 +21,7 @@ class RowCheck:
         return f"SELECT * FROM (\n{self.sql}\n) WHERE run = '{name}'"  # noqa: S608 - quoted above
 
 
-_RUN = "FROM {table} JOIN runs USING (run_id)"
+_RUN = "FROM {table} JOIN runs USING (run_id) JOIN problems USING (problem_id)"
 _SAMPLES = _RUN.format(table="samples")
 _VERDICTS = _RUN.format(table="verdicts")
 
@@ -29,21 +29,21 @@ ROW_CHECKS = (
     RowCheck(
         "Gaps in sample_index",
         "Samples were lost between the first and the last of a problem.",
-        "SELECT run, problem_id, count(*) AS samples, max(sample_index) + 1 AS expected\n"
-        f"{_SAMPLES}\nGROUP BY ALL HAVING count(*) <> max(sample_index) + 1\nORDER BY run, problem_id",
+        "SELECT run, problem, count(*) AS samples, max(sample_index) + 1 AS expected\n"
+        f"{_SAMPLES}\nGROUP BY ALL HAVING count(*) <> max(sample_index) + 1\nORDER BY run, problem",
     ),
     RowCheck(
         "The same completion twice at a temperature above 0",
         "Few distinct completions: equal seeds, or a model that is sure of itself.",
-        "SELECT run, problem_id, count(*) AS samples, count(DISTINCT completion_hash) AS distinct_completions\n"
+        "SELECT run, problem, count(*) AS samples, count(DISTINCT completion_hash) AS distinct_completions\n"
         f"{_SAMPLES}\nWHERE temperature > 0\nGROUP BY ALL HAVING count(DISTINCT completion_hash) < count(*)\n"
-        "ORDER BY run, problem_id",
+        "ORDER BY run, problem",
     ),
     RowCheck(
         "Empty completions",
         "The model ended at once: a stop string or a prompt template may be wrong.",
-        f"SELECT run, problem_id, sample_index, finish_reason\n{_SAMPLES}\nWHERE completion_tokens = 0\n"
-        "ORDER BY run, problem_id, sample_index",
+        f"SELECT run, problem, sample_index, finish_reason\n{_SAMPLES}\nWHERE completion_tokens = 0\n"
+        "ORDER BY run, problem, sample_index",
     ),
     RowCheck(
         "Samples without token counts",
@@ -54,22 +54,36 @@ ROW_CHECKS = (
     RowCheck(
         "Prompts that changed within a run",
         "Samples of one problem answer different prompts and are not draws from one distribution.",
-        f"SELECT run, problem_id, count(DISTINCT prompt_hash) AS prompts\n{_RUN.format(table='prompts')}\n"
-        "GROUP BY ALL HAVING count(DISTINCT prompt_hash) > 1\nORDER BY run, problem_id",
+        f"SELECT run, problem, count(DISTINCT prompt_hash) AS prompts\n{_RUN.format(table='prompts')}\n"
+        "GROUP BY ALL HAVING count(DISTINCT prompt_hash) > 1\nORDER BY run, problem",
     ),
     RowCheck(
         "Verdicts without their sample",
         "A verdict is kept, and what it judged is not.",
-        f"SELECT run, problem_id, sample_index, verifier_id\n{_VERDICTS}\n"
-        "ANTI JOIN samples USING (run_id, problem_id, sample_index)\nORDER BY run, problem_id, sample_index",
+        f"SELECT run, problem, sample_index, verifier_id\n{_VERDICTS}\n"
+        "ANTI JOIN samples USING (run_id, problem_id, sample_index)\nORDER BY run, problem, sample_index",
+    ),
+    RowCheck(
+        "Several versions of a verifier in one run",
+        "Their verdicts are kept apart: choose which one judges under `Judged by`.",
+        "SELECT run, verifier, count(DISTINCT version) AS versions, string_agg(DISTINCT version, ', ') AS which\n"
+        "FROM verifier_uses JOIN runs USING (run_id) JOIN verifiers USING (verifier_id)\n"
+        "GROUP BY run, verifier HAVING count(DISTINCT version) > 1\nORDER BY run, verifier",
+    ),
+    RowCheck(
+        "Verdicts older than their sample",
+        "The clocks of two machines disagree, so rates and latencies cannot be trusted.",
+        "SELECT run, problem, sample_index, verdicts.created_at - samples.created_at AS skew\n"
+        f"{_VERDICTS}\nJOIN samples USING (run_id, problem_id, sample_index)\n"
+        "WHERE verdicts.created_at < samples.created_at\nORDER BY skew, run, problem, sample_index",
     ),
     RowCheck(
         "Verifiers that disagree",
         "One found correct what another found incorrect.",
-        "SELECT run, problem_id, sample_index, count(DISTINCT verifier_id) AS verifiers\n"
+        "SELECT run, problem, sample_index, count(DISTINCT verifier_id) AS verifiers\n"
         f"{_VERDICTS}\nWHERE outcome IN ('correct', 'incorrect')\n"
         "GROUP BY ALL HAVING count(DISTINCT outcome) > 1 AND count(DISTINCT verifier_id) > 1\n"
-        "ORDER BY run, problem_id, sample_index",
+        "ORDER BY run, problem, sample_index",
     ),
     RowCheck(
         "Weak verdicts",

@@ -66,7 +66,11 @@ def _quick_chart(kept: Kept) -> None:
     heights = quick.numbers(table)
     if not heights or table.num_columns < 2:
         return
-    with st.expander("Quick chart", icon=":material/insert_chart:"):
+    # Drawn once it is open: a chart that nobody sees has no width, and the browser's console complains of that.
+    folded = st.expander("Quick chart", icon=":material/insert_chart:", key="quick chart open", on_change="rerun")
+    if not folded.open:
+        return
+    with folded:
         left, middle, right = st.columns(3)
         with left:
             x = st.selectbox("x", table.column_names, key="quick x")

@@ -57,7 +57,7 @@ def latency_spec(latency: Sequence[Row]) -> dict[str, Any]:
                 "type": "nominal",
                 "title": None,
                 "scale": {"domain": ["median", "95 %"], "range": [[1, 0], [4, 3]]},
-                "legend": {"orient": "top-left", "symbolType": "stroke"},
+                "legend": {"orient": "top", "offset": 4, "symbolType": "stroke"},  # above the lines, never on them
             },
             "tooltip": [
                 {"field": "minute", "type": "temporal", "format": "%H:%M", "title": "minute"},

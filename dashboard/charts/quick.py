@@ -35,7 +35,7 @@ def quick_spec(table: pa.Table, x: str, y: str, colour: str | None = None) -> di
     ]
     encoding: dict[str, Any] = {
         "x": {"field": _field(x), "type": kind_of(table, x), "title": x, "sort": None, "axis": {"labelLimit": 160}},
-        "y": {"field": _field(y), "type": "quantitative", "title": y},
+        "y": {"field": _field(y), "type": "quantitative", "title": y, "stack": None},
         "tooltip": [{"field": _field(name), "type": kind_of(table, name), "title": name} for name in names],
     }
     if not ordered:

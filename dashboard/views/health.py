@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import scope
+from dashboard import live, scope
+from dashboard.charts.strip import strip_spec
 from dashboard.checks import CHECKS, Check
 from dashboard.controls import Controls
-from dashboard.frame import no_runs, view
+from dashboard.frame import behind_chart, no_runs, view
+from dashboard.freshness import held, live_is_on
 from dashboard.row_checks import ROW_CHECKS, RowCheck
 from dashboard.scope import Row
 from dashboard.snapshots import Reading
-from dashboard.wording import plural
+from dashboard.wording import plain, plural
 from store.analytics import Snapshot
 
 #: Rows of a check shown on the page.
 _MOST = 100
+#: Runs in the strip chart.
+_MOST_RUNS = 30
 
 
 @view("Data health", "What is incomplete or odd about the data behind the curves?")
@@ -30,16 +34,67 @@ def page(reading: Reading, controls: Controls) -> None:
     chosen = controls.one("of", [every, *names], every, st.selectbox, label="Run", width=400)
     asked = [row for row in rows if chosen in (every, row["run"])]
     st.caption(f"{plural(len(CHECKS), 'check')} over {plural(len(asked), 'run')} of this snapshot.")
+    one = None if chosen == every else chosen
+    summary = reading.ask("run_summary").sql
     for check in CHECKS:
-        _shown(check, asked)
+        _shown(check, asked, check.sql(summary, one))
+    _strip(reading, asked, rows)
+    _against_the_store(reading)
     st.header("Row by row", anchor=False)
     # These read every sample and verdict: seconds on a large store, so they wait until they are asked for.
     if st.toggle("Look through every row", key="look through rows"):
-        for one in ROW_CHECKS:
-            _looked_through(reading, one, None if chosen == every else chosen)
+        for looked in ROW_CHECKS:
+            _looked_through(reading, looked, one)
 
 
-def _shown(check: Check, rows: list[Row]) -> None:
+def _strip(reading: Reading, asked: list[Row], rows: list[Row]) -> None:
+    """Samples of every problem against the target."""
+    names = [row["run"] for row in asked if row["samples"]][:_MOST_RUNS]
+    if not names:
+        return
+    st.header("Samples of each problem", anchor=False)
+    listed = ", ".join("'" + name.replace("'", "''") + "'" for name in names)
+    text = (
+        "SELECT run, samples, count(*) AS problems, max(samples_per_problem) AS target\n"
+        f"FROM sample_counts JOIN runs USING (run_id)\nWHERE run IN ({listed})\n"
+        "GROUP BY run, samples\nORDER BY run, samples"
+    )
+    spec = strip_spec(_rows(reading.id, text, reading.snapshot), scope.slots_of(names, rows))
+    st.vega_lite_chart(spec, key="samples of each problem", width="stretch")
+    cut = f" {len(names)} of {len(asked)} runs are shown." if len(names) < len(asked) else ""
+    st.caption(f"{spec['description']} A curve ends at its run's leftmost circle; the upright line is the target.{cut}")
+    behind_chart(text)
+
+
+def _against_the_store(reading: Reading) -> None:
+    """What the store holds now beside what the snapshot holds; read only where pages may look at the store."""
+    if live_is_on():
+        st.header("Snapshot and store", anchor=False)
+        st.fragment(_compared, run_every=live.EVERY)(reading)
+
+
+def _compared(reading: Reading) -> None:
+    stored = live.stored()
+    if stored.error is None and stored.samples is None:
+        st.caption("The store is being asked.")
+        return
+    if stored.error:
+        st.caption(f"The store does not answer, so nothing can be compared. {plain(stored.error)}")
+        return
+    samples, verdicts = held(reading)
+    st.dataframe(
+        [
+            {"of": "samples", "snapshot": samples, "store": stored.samples},
+            {"of": "verdicts", "snapshot": verdicts, "store": stored.verdicts},
+        ],
+        hide_index=True,
+        width="content",
+        alt="Rows in the snapshot and in the store",
+    )
+    st.caption(f"Schema revision {stored.revision}. Counted by batches; `passatk mirror verify` compares every row.")
+
+
+def _shown(check: Check, rows: list[Row], text: str) -> None:
     found = check.findings(rows)
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -48,7 +103,8 @@ def _shown(check: Check, rows: list[Row]) -> None:
             else:
                 st.badge("fine", icon=":material/check:", color="green")
             st.markdown(f"**{check.name}**", width="content")
-            st.caption(check.why, width="content")
+            st.caption(check.why, width="stretch")
+            _sql(text)
         if found:
             st.dataframe(
                 [{"run": one.run, one.of: one.found, "what helps": one.advice} for one in found],
@@ -56,6 +112,11 @@ def _shown(check: Check, rows: list[Row]) -> None:
                 width="content",
                 alt=check.name,
             )
+
+
+def _sql(text: str) -> None:
+    with st.popover("SQL", type="tertiary", help="Returns every row this check finds, in `passatk sql` too"):
+        st.code(text, language="sql", wrap_lines=True)
 
 
 def _looked_through(reading: Reading, check: RowCheck, run: str | None) -> None:
@@ -70,13 +131,17 @@ def _looked_through(reading: Reading, check: RowCheck, run: str | None) -> None:
                 st.badge("fine", icon=":material/check:", color="green")
             st.markdown(f"**{check.name}**", width="content")
             st.caption(check.why, width="stretch")
-            with st.popover("SQL", type="tertiary", help="Returns every row this check finds, in `passatk sql` too"):
-                st.code(text, language="sql", wrap_lines=True)
+            _sql(text)
         if count:
             shown = [{key: value for key, value in row.items() if key != "found"} for row in found]
             st.dataframe(shown, hide_index=True, width="content", alt=check.name)
             if count > len(shown):
                 st.caption(f"The first {len(shown):,} of {count:,} are shown.")
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _rows(snapshot_id: str, text: str, _snapshot: Snapshot) -> list[Row]:
+    return _snapshot.rows(text)
 
 
 @st.cache_resource(max_entries=256, show_spinner="Looking through the rows")

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
+from dashboard.checks import CHECKS, Check
 from dashboard.row_checks import ROW_CHECKS, RowCheck
 from store import quarantine, verifier_registry
 from store.analytics import open_snapshot, run_sql
@@ -87,6 +88,26 @@ def permalink(test: AppTest) -> str:
 def test_rows_of_a_check_are_the_same_in_sql(mirror: Path, check: RowCheck) -> None:
     text = check.of(BIG)
     assert run_sql(text, mirror).row_count == len(open_snapshot(mirror).rows(text))
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+def test_findings_of_a_check_are_the_same_in_sql(mirror: Path, check: Check) -> None:
+    summary = open_snapshot(mirror).query("run_summary")
+    found = {(one.run, one.found) for one in check.findings(summary.records())}
+    assert set(zip(*run_sql(check.sql(summary.sql), mirror).table.to_pydict().values(), strict=True)) == found
+    of_one = check.sql(summary.sql, BIG)
+    assert run_sql(of_one, mirror).row_count == sum(run == BIG for run, _ in found)
+
+
+def test_the_strip_of_samples_counts_problems(seeded: Path) -> None:
+    test = page("health")
+    assert not test.exception
+    assert "4 of 4 runs have the same number of samples for every problem" in shown(test)
+    text = next(str(block.value) for block in test.code if "FROM sample_counts" in str(block.value))
+    rows = run_sql(text, seeded).table.to_pylist()
+    assert {(row["run"], row["samples"]): row["problems"] for row in rows} == {
+        (BIG, 200): 40, (SMALL, 50): 40, (UNPRICED, 20): 40, ("unjudged", 3): 40,
+    }  # fmt: skip
 
 
 def test_health_looks_through_rows_when_asked(seeded: Path) -> None:
