@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,8 +16,10 @@ from store.command_output import print_table
 from store.connection import database_url, reader_url, transaction
 from store.errors import PassatkError
 from store.model_registry import list_prices, set_price
+from store.runs import find_run
 from store.samples_cli import samples as samples
 from store.settings import StoreSettings
+from store.stage_costs import record_stage_costs
 
 
 def ready() -> None:
@@ -138,6 +141,21 @@ def set_command(
             source=source,
         )
     click.echo(f"{model} costs US$ {input_usd} in and {output_usd} out per million tokens from {day}.")
+
+
+@price.command("stages")
+@click.argument("run_name", metavar="RUN")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def stages_command(run_name: str, file: Path) -> None:
+    """Record what the stages of RUN's pipeline used, beside its samples: FILE is JSON lines or .csv.
+
+    Fields: stage; problem, model (optional); requests, input_tokens, cached_input_tokens, cache_write_tokens,
+    output_tokens, reasoning_tokens, gpu_seconds, usd. Then: passatk query stage_costs --run RUN.
+    """
+    ready()
+    with transaction() as connection:
+        stored, known = record_stage_costs(connection, find_run(connection, run_name), file)
+    click.echo(f"{stored:,} costs stored" + (f", {known:,} were there already." if known else "."))
 
 
 @price.command("list")
