@@ -197,6 +197,7 @@ def test_a_figure_of_the_paper_opens_beside_the_page(watched: Watched, served: S
     drawer = watched.page.get_by_role("dialog")
     expect(drawer.locator("g.mark-line path").first).to_be_attached(timeout=30_000)
     expect(drawer.get_by_text(re.compile(r"passatk figure \S+ --run"))).to_be_visible()
+    watched.idle()
     with watched.page.expect_download() as saved:
         drawer.get_by_role("button", name="SVG").click()
     assert saved.value.path().read_text(encoding="utf-8").startswith("<svg")
@@ -204,7 +205,10 @@ def test_a_figure_of_the_paper_opens_beside_the_page(watched: Watched, served: S
 
 def test_the_table_under_a_chart_is_downloaded_with_every_digit(watched: Watched, served: Served) -> None:
     watched.go(f"{served.url}/coverage?run={SMALL}")
+    watched.chart()
     watched.page.get_by_text("Table and export", exact=True).first.click()
+    expect(watched.page.get_by_test_id("stDataFrame").first).to_be_visible(timeout=30_000)
+    watched.idle()
     with watched.page.expect_download() as saved:
         watched.page.get_by_role("button", name=re.compile("^CSV")).first.click()
     header, *rows = saved.value.path().read_text(encoding="utf-8").splitlines()
