@@ -37,6 +37,7 @@ def test_stopped_and_run_again(house) -> None:
         assert len(first) == drawn
         assert {key: after[key] for key in first} == first
         _the_dashboard_answers(log)
+        _both_scores_are_compared(house)
         newest = house.rows("SELECT max(batch_id), count(*) FROM store.batches")
         assert _demo(house, log).wait(120) == 0, log.read_text()
         assert house.rows("SELECT max(batch_id), count(*) FROM store.batches") == newest
@@ -54,6 +55,14 @@ def _stopped_half_way(house, log: Path) -> None:
     assert "Traceback" not in log.read_text()
     assert house.status("demo")["samples"] < 100 * SAMPLES
     assert house.status("demo")["batches"].get("leased") is None
+
+
+def _both_scores_are_compared(house) -> None:
+    command = [sys.executable, str(ROOT / "examples" / "arithmetic" / "scores.py")]
+    done = subprocess.run(command, env=house.environment, cwd=ROOT, capture_output=True, text=True, check=True)
+    _, reward, likelihood = (re.findall(r"[\d.]+%", line) for line in done.stdout.splitlines())
+    assert reward[1] == likelihood[1]  # the best of one is whichever there is
+    assert float(likelihood[0].rstrip("%")) > 60
 
 
 def _the_dashboard_answers(log: Path) -> None:

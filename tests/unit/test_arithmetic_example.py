@@ -3,7 +3,7 @@
 import json
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
-from itertools import islice
+from itertools import combinations, islice
 from pathlib import Path
 
 import pytest
@@ -14,15 +14,16 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "arithmetic"
 LARGEST_MODEL_BYTES = 5_000_000
 
 
-def _load_generator():
-    spec = spec_from_file_location("arithmetic_word_problems", EXAMPLE / "word_problems.py")
+def _load(name):
+    spec = spec_from_file_location(f"arithmetic_{name}", EXAMPLE / f"{name}.py")
     module = module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their own module up
     spec.loader.exec_module(module)
     return module
 
 
-generator = _load_generator()
+generator = _load("word_problems")
+scores = _load("scores")
 
 
 def recompute(equation: str) -> bool:
@@ -130,3 +131,17 @@ def test_the_shipped_model_is_small_and_whole():
     assert config["max_position_embeddings"] >= 512
     tokenizer = json.loads(files["tokenizer.json"].read_text())
     assert tokenizer["model"]["vocab"]["<|endoftext|>"] == config["eos_token_id"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.booleans()), min_size=1, max_size=7), st.data())
+def test_the_best_of_k_is_what_every_choice_of_k_says(scored, data):
+    k = data.draw(st.integers(1, len(scored)))
+    chosen = list(combinations(scored, k))
+    best = [[right for score, right in choice if score == max(choice)[0]] for choice in chosen]
+    wanted = sum(sum(right) / len(right) for right in best) / len(chosen)
+    assert scores.best_of(scored, k) == pytest.approx(wanted)
+
+
+def test_pairs_of_right_and_wrong():
+    assert scores.pair_share([(2.0, True), (1.0, False), (2.0, False), (3.0, False)]) == pytest.approx(0.5)
+    assert scores.pair_share([(2.0, True)]) is None
