@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         flaky_problems,
         generated_test_agreement,
         judged_by_hour,
+        preference_agreement,
         resample_until_accept,
         sample,
         sample_verdicts,
@@ -94,6 +95,7 @@ __all__ = [
     "open_snapshot",
     "pareto",
     "pass_rates",
+    "preference_agreement",
     "problem_difficulty",
     "reliability",
     "resample_until_accept",
@@ -164,6 +166,7 @@ _HOME = {
     "token_use": "asking_money",
     "truncation": "asking_runs",
     "undecided_bounds": "asking_runs",
+    "preference_agreement": "asking_choice",
     "verifier_agreement": "asking_choice",
     "weighted_vote": "asking_choice",
 }

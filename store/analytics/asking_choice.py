@@ -161,6 +161,20 @@ def verifier_agreement(
     )
 
 
+def preference_agreement(
+    snapshot: Snapshot,
+    run: Names,
+    *,
+    reference: str | None = None,
+    quarantined: Literal["include", "exclude"] = "include",
+) -> Result:
+    """Does a judge say the same of a swapped pair, favour what it sees first, and prefer what is correct?
+
+    One row per run and judge.
+    """
+    return snapshot.query("preference_agreement", run=run, reference=reference, quarantined=quarantined)
+
+
 def score_thresholds(
     snapshot: Snapshot,
     run: str,

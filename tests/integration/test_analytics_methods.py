@@ -104,6 +104,7 @@ def _fill(connection: sa.Connection) -> None:
     for name in ("chain", "reward", "tester", "proxy"):
         ensure_verifier(connection, name, "1")
     _rich(connection)
+    _preferences(connection)
     _lite(connection)
     _designs(connection)
     connection.exec_driver_sql(
@@ -187,6 +188,27 @@ def _rich(connection: sa.Connection) -> None:
         "requests, prompt_tokens, completion_tokens) SELECT run_id, problem_id, sample_index, verifier_id, attempt, "
         "batch_id, 6, 1, 1000, 10 FROM store.verdicts WHERE verifier_id = 4 AND run_id = 1"
     )
+
+
+#: Pairs of run `rich` as (problem, first shown, shown second, winner); both orders of a pair but for the last two.
+PREFERRED = [
+    (1, 0, 1, "first"), (1, 1, 0, "second"), (1, 0, 4, "first"), (1, 4, 0, "first"), (1, 1, 3, "tie"),
+    (1, 3, 1, "tie"), (2, 0, 1, "second"), (2, 1, 0, "first"), (2, 2, 3, "undecided"), (2, 3, 2, "first"),
+    (3, 0, 1, "first"),
+]  # fmt: skip
+
+
+def _preferences(connection: sa.Connection) -> None:
+    """What verifier 4 prefers in run `rich`."""
+    for problem, first, second, winner in PREFERRED:
+        connection.execute(
+            sa.text(
+                "INSERT INTO store.preferences (run_id, problem_id, first_index, second_index, verifier_id, attempt, "
+                "batch_id, winner, seconds) SELECT 1, :problem, :first, :second, 4, 0, max(batch_id), :winner, 0.1 "
+                "FROM store.batches WHERE run_id = 1 AND problem_id = :problem AND verifier_id = 4"
+            ),
+            {"problem": problem, "first": first, "second": second, "winner": winner},
+        )
 
 
 def _lite(connection: sa.Connection) -> None:
@@ -508,11 +530,26 @@ def test_floating_point_operations_are_the_closed_form(snapshot: Snapshot) -> No
     assert record["flops"] == pytest.approx(st.inference_flops(10**9, 16, 2048, PROMPT, [COMPLETION] * SHARED))
 
 
+def test_judges_of_pairs(snapshot: Snapshot) -> None:
+    record = snapshot.query("preference_agreement", run="rich").records()[0]
+    mixed = [(0, 0, 1, 1.0), (0, 0, 4, 0.5), (1, 0, 1, 0.0)]  # the pairs in both orders with a preference for the lower
+    right = [(score if RICH[p][a][0] else 1 - score) for p, a, b, score in mixed if RICH[p][a][0] != RICH[p][b][0]]
+    assert (record["pairs"], record["problems"], record["undecided"]) == (4, 2, 1)
+    assert record["consistent"] == 3 / 4
+    assert 0 < record["consistent_low"] < 3 / 4 < record["consistent_high"] < 1
+    assert record["first_wins"] == pytest.approx(6 / 8)
+    assert record["mixed_pairs"] == len(right) > 0
+    assert record["correct_wins"] == pytest.approx(sum(right) / len(right))
+    with pytest.raises(NothingJudged, match="passatk prefer --run hourly"):
+        snapshot.query("preference_agreement", run="hourly")
+
+
 METHODS: dict[str, dict[str, Any]] = {
     "best_of_k": {},
     "weighted_vote": {},
     "generated_test_agreement": {},
     "resample_until_accept": {"proxy": "proxy"},
+    "preference_agreement": {},
     "reliability": {},
     "undecided_bounds": {},
     "false_positives": {"false_positive_rate": 0.01},

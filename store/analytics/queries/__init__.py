@@ -15,6 +15,7 @@ from store.analytics.queries.forecast import forecast
 from store.analytics.queries.money import cost_table, coverage_at_budget, flops, pareto
 from store.analytics.queries.pairs import mcnemar, sample_size
 from store.analytics.queries.plain import of_run, of_runs, pass_rates, run_summary, settings_of_runs, stage_costs
+from store.analytics.queries.preferences import preference_agreement
 from store.analytics.queries.reliability import reliability, undecided_bounds
 from store.analytics.queries.resampling import false_positives, resample_until_accept
 from store.analytics.queries.samples import answer_clusters, sample, sample_verdicts, samples
@@ -39,6 +40,7 @@ _ANSWERS: dict[str, Answer] = {
     "generated_test_agreement": generated_test_agreement,
     "mcnemar": mcnemar,
     "pareto": pareto,
+    "preference_agreement": preference_agreement,
     "reliability": reliability,
     "resample_until_accept": resample_until_accept,
     "sample_size": sample_size,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,14 +14,13 @@ from store.analytics.queries.choosing import (
     FloatArray,
     asked,
     kept_grid,
-    one_by_one,
     selection_notes,
     selection_rows,
 )
 from store.analytics.queries.counts import ProblemCounts
 from store.analytics.queries.sources import Use, source_for
 from store.analytics.result import Result, table_of
-from store.analytics.statistics.best_of import rank_weights
+from store.analytics.statistics.best_of import best_of_grid
 
 if TYPE_CHECKING:
     from store.analytics.snapshot import Snapshot
@@ -47,14 +45,15 @@ def best_of_k(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping[str
             "verifier_ids": [one.judged.verifier.verifier_id],
             "scores_from_ids": [scorer.verifier_id],
             "steps": steps,
+            "once": steps == "verdict"
+            and scorer.verifier_id == one.judged.verifier.verifier_id
+            and _judged_once(snapshot, one.judged.run.run_id, scorer.verifier_id),
             "quarantined": parameters["quarantined"],
         }
         texts.append(entry.filled(values))
-        ranks = _Ranks(snapshot, one, texts[-1])
+        scores = _Scores(snapshot, one, texts[-1])
         name = f"best_of-{one.judged.verifier.verifier_id}-{scorer.verifier_id}-{steps}"
-        grid = (
-            kept_grid(snapshot, one, [*found.ks, _MISSING, _TIED], name, one_by_one(ranks.curve)) if found.ks else None
-        )
+        grid = kept_grid(snapshot, one, [*found.ks, _MISSING, _TIED], name, scores.curves) if found.ks else None
         if grid is not None:
             total = max(int(one.n.sum()), 1)
             names = (one.judged.run.name, one.judged.verifier.label, "best_of_k", scorer.label)
@@ -69,40 +68,51 @@ def use_of(steps: str) -> Use:
     return "scores" if steps == "verdict" else "step_scores"
 
 
-class _Ranks:
-    """Tie groups of one run by problem, read when the first curve is not kept yet."""
+def _judged_once(snapshot: Snapshot, run_id: int, verifier_id: int) -> bool:
+    rows = snapshot.rows(
+        "SELECT attempts FROM verifier_uses "  # noqa: S608 - whole numbers
+        f"WHERE run_id = {int(run_id)} AND verifier_id = {int(verifier_id)}"
+    )
+    return bool(rows) and rows[0]["attempts"] == 1
+
+
+class _Scores:
+    """Scores of one run's samples, read when the first curve is not kept yet."""
 
     def __init__(self, snapshot: Snapshot, counts: ProblemCounts, sql: str) -> None:
         self._snapshot, self._counts, self._sql = snapshot, counts, sql
-        self._groups: dict[int, tuple[NDArray[np.int64], NDArray[np.int64], int]] | None = None
 
-    def curve(self, place: int, ks: list[int]) -> FloatArray:
-        """Values [K] of a problem: chances for budgets, and counts for _MISSING and _TIED."""
-        if self._groups is None:
-            self._groups = self._read()
-        empty = np.zeros(0, dtype=np.int64)
-        sizes, correct, missing = self._groups.get(int(self._counts.problem_ids[place]), (empty, empty, 0))
-        by_rank = np.repeat(correct / np.maximum(sizes, 1), sizes)
-        weights = _weights(int(by_rank.size), tuple(k for k in ks if k > 0))
-        values = dict(zip([k for k in ks if k > 0], weights @ by_rank, strict=True))
-        counted = {_MISSING: float(missing), _TIED: float(sizes[sizes > 1].sum())}
-        return np.array([values[k] if k > 0 else counted[k] for k in ks])
-
-    def _read(self) -> dict[int, tuple[NDArray[np.int64], NDArray[np.int64], int]]:
+    def curves(self, places: list[int], ks: list[int]) -> FloatArray:
+        """Values [P, K] of problems: chances for budgets, and counts for _MISSING and _TIED."""
         table = self._snapshot.table(self._sql)
-        problem, sizes, correct = (
-            table.column(name).to_numpy().astype(np.int64) for name in ("problem_id", "samples", "correct")
+        problem, score, correct = (table.column(name).to_numpy() for name in ("problem_id", "score", "correct"))
+        wanted = self._counts.problem_ids[places]
+        budgets = np.array([k for k in ks if k > 0], dtype=np.int64)
+        score, values = score.astype(np.float64), np.zeros((len(places), len(ks)))
+        distinct, chances = best_of_grid(problem, score, correct.astype(np.float64), budgets)
+        found, at = np.isin(wanted, distinct), np.searchsorted(distinct, wanted)
+        values[:, np.array(ks) > 0] = np.where(budgets > 0, np.nan, 0.0)
+        values[np.ix_(found, np.array(ks) > 0)] = chances[at[found]]
+        counted = dict(zip((_MISSING, _TIED), _missing_and_tied(problem, score, distinct), strict=True))
+        for column, k in enumerate(ks):
+            if k in counted:
+                values[found, column] = counted[k][at[found]]
+        return values
+
+
+def _missing_and_tied(
+    problem: NDArray[Any], score: FloatArray, distinct: NDArray[Any]
+) -> tuple[FloatArray, FloatArray]:
+    """Samples [P] without a score, and samples that tie with another (those without a score among themselves)."""
+    order = np.argsort(problem, kind="stable")
+    missing, tied = np.zeros((2, distinct.size))
+    parts = np.split(score[order], np.searchsorted(problem[order], distinct[1:])) if distinct.size else []
+    for place, part in enumerate(parts):
+        ranked = np.sort(part)  # missing ones last
+        absent = int(np.isnan(part).sum())
+        equal = ranked[1:] == ranked[:-1]
+        missing[place] = absent
+        tied[place] = np.count_nonzero(np.append(equal, False) | np.append(False, equal)) + (
+            absent if absent > 1 else 0
         )
-        absent = np.asarray(table.column("score").is_null().to_numpy(), dtype=np.bool_)
-        starts = np.flatnonzero(np.diff(problem, prepend=-1))
-        found = {}
-        for start, end in zip(starts.tolist(), [*starts[1:].tolist(), problem.size], strict=True):
-            part = slice(start, end)
-            found[int(problem[start])] = (sizes[part], correct[part], int(sizes[part][absent[part]].sum()))
-        return found
-
-
-@lru_cache(maxsize=8)
-def _weights(n: int, ks: Sequence[int]) -> FloatArray:
-    """Rank weights are shared by all problems of one n."""
-    return rank_weights(n, np.array(ks, dtype=np.int64))
+    return missing, tied

@@ -36,6 +36,7 @@ judged AS (
         sum(CASE v.outcome WHEN 'correct' THEN 1 WHEN 'incorrect' THEN -1 ELSE 0 END) AS balance
     FROM chosen AS h
     INNER JOIN analytics.verdicts AS v ON h.run_id = v.run_id AND h.verifier_id = v.verifier_id
+    WHERE $once = false -- noqa: RF02
     GROUP BY h.run_id, v.problem_id, v.sample_index
 ),
 
@@ -64,21 +65,32 @@ scored AS (
         avg(v.score) AS score
     FROM chosen AS h
     INNER JOIN analytics.verdicts AS v ON h.run_id = v.run_id AND h.scores_from_id = v.verifier_id
-    WHERE $steps = 'verdict'
+    WHERE $steps = 'verdict' AND $once = false -- noqa: RF02
     GROUP BY h.run_id, v.problem_id, v.sample_index
     UNION ALL
     SELECT run_id, problem_id, sample_index, score FROM stepped
+),
+
+-- $once: the judge's own scores, one verdict a sample: nothing to put together.
+rated AS (
+    SELECT
+        j.problem_id,
+        s.score,
+        j.balance > 0 AS correct
+    FROM judged AS j
+    LEFT JOIN scored AS s ON j.run_id = s.run_id AND j.problem_id = s.problem_id AND j.sample_index = s.sample_index
+    WHERE j.balance <> 0
+    UNION ALL
+    SELECT
+        v.problem_id,
+        v.score,
+        v.outcome = 'correct' AS correct
+    FROM chosen AS h
+    INNER JOIN analytics.verdicts AS v ON h.run_id = v.run_id AND h.verifier_id = v.verifier_id
+    WHERE v.outcome IN ('correct', 'incorrect') AND $once = true -- noqa: RF02
 )
 
-SELECT
-    j.run_id,
-    j.problem_id,
-    CASE WHEN isnan(s.score) THEN NULL ELSE s.score END AS score,
-    count(*) AS samples,
-    count(*) FILTER (WHERE j.balance > 0) AS correct
-FROM judged AS j
-INNER JOIN analytics.problems AS q ON j.problem_id = q.problem_id
-LEFT JOIN scored AS s ON j.run_id = s.run_id AND j.problem_id = s.problem_id AND j.sample_index = s.sample_index
-WHERE j.balance <> 0 AND ($quarantined = 'include' OR NOT q.quarantined)
-GROUP BY ALL
-ORDER BY j.run_id, j.problem_id, score NULLS FIRST
+SELECT r.problem_id, r.score, r.correct
+FROM rated AS r
+INNER JOIN analytics.problems AS q ON r.problem_id = q.problem_id
+WHERE $quarantined = 'include' OR NOT q.quarantined

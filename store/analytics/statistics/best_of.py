@@ -76,7 +76,8 @@ def _require_modes(ties: str, missing: str) -> None:
 def _ascending(scores: FloatArray, absent: NDArray[np.bool_], correct: FloatArray, ties: Ties) -> IntArray:
     """Sample order by ascending score, missing ones first, the member that wins a tie last in its group."""
     if ties == "fair":
-        return np.asarray(np.lexsort((scores, ~absent)))
+        # One plain sort: NaN comes last there, and is brought to the front.
+        return np.roll(np.argsort(np.where(absent, np.nan, scores)), int(absent.sum()))
     within = {"pessimistic": -correct, "optimistic": correct, "first": -np.arange(scores.size, dtype=np.float64)}
     return np.asarray(np.lexsort((within[ties], scores, ~absent)))
 
