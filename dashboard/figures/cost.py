@@ -11,7 +11,8 @@ from dashboard.charts.curves import Curve
 from dashboard.charts.quantities import DOLLARS, TOTAL, Quantity
 from dashboard.figures.drawn import STANDARD, Counting, Wanted, coverage_curves
 from dashboard.figures.figure import Figure
-from dashboard.figures.spending import spending
+from dashboard.figures.model_sizes import Size
+from dashboard.figures.spending import NO_SIZES, spending
 from store.errors import PassatkError
 
 
@@ -41,13 +42,14 @@ def costed(
     quantity: Quantity = DOLLARS,
     counting: Counting = STANDARD,
     tried: Mapping[str, Price] = {},
+    sizes: Mapping[str, Size] = NO_SIZES,
 ) -> tuple[list[Costed], list[str]]:
     """Each run against what its samples take, and why a run is not drawn. `tried` maps models to prices."""
     drawn, refused = coverage_curves(asker, wanted, Counting(quarantined=counting.quarantined))
     made = []
     for one in drawn:
         price = tried.get(one.wanted.run["model"]) if quantity.key in (DOLLARS.key, TOTAL.key) else None
-        per_sample, why = _per_sample(asker, one.wanted.name, quantity, price)
+        per_sample, why = _per_sample(asker, one.wanted.name, quantity, price, sizes)
         if per_sample is None:
             refused.append(why)
             continue
@@ -58,7 +60,9 @@ def costed(
     return made, refused
 
 
-def _per_sample(asker: Asker, run: str, quantity: Quantity, price: Price | None) -> tuple[float | None, str]:
+def _per_sample(
+    asker: Asker, run: str, quantity: Quantity, price: Price | None, sizes: Mapping[str, Size]
+) -> tuple[float | None, str]:
     if price is not None:
         tokens = asker.ask("token_use", run=[run]).records
         if tokens and tokens[0]["tokens"] is not None:
@@ -66,7 +70,7 @@ def _per_sample(asker: Asker, run: str, quantity: Quantity, price: Price | None)
             spent = (row["prompt_tokens"] * price.prompt + row["completion_tokens"] * price.completion) / 1e6
             return (spent, "") if spent > 0 else (None, f"{run} is not drawn: at these prices it costs nothing.")
         return None, f"{run} is not drawn: the token counts of some of its samples are not known."
-    found = spending(asker, [run], DOLLARS if quantity is TOTAL else quantity)
+    found = spending(asker, [run], DOLLARS if quantity is TOTAL else quantity, sizes)
     return found.per_sample.get(run), " ".join(found.unknown)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from dashboard.answers import Asker, Row
@@ -13,6 +13,7 @@ from dashboard.charts.quantities import SAMPLES, Quantity
 from dashboard.figures.drawn import BOUNDS, COMPLETE, Counting, Drawn, envelopes, notes_of, sql_of
 from dashboard.figures.figure import Figure
 from dashboard.figures.laws import Fit, fits, forecasts
+from dashboard.figures.model_sizes import Size
 from dashboard.figures.spending import against
 from dashboard.wording import interval, percent, plural
 
@@ -28,6 +29,7 @@ class View:
     zoom: bool = False
     forecast: bool = False
     counting: Counting = field(default_factory=Counting)
+    sizes: Mapping[str, Size] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class CoverageFigure:
 
 def coverage_figure(asker: Asker, drawn: Sequence[Drawn], view: View) -> CoverageFigure:
     """Curves that have been drawn, in the reader's view."""
-    shown, said = against(asker, drawn, view.quantity)
+    shown, said = against(asker, drawn, view.quantity, view.sizes)
     beyond, refused = _beyond(asker, shown, view)
     laws = fits(shown) if view.measure is MINUS_LOG else []
     spec = coverage_spec(

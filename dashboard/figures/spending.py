@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from dashboard.answers import Asker
-from dashboard.charts.quantities import DOLLARS, FLOPS, SAMPLES, TOKENS, Quantity
+from dashboard.charts.quantities import FLOPS, SAMPLES, TOKENS, Quantity
 from dashboard.figures.drawn import Drawn
+from dashboard.figures.model_sizes import Size
 from store.errors import PassatkError
+
+NO_SIZES: Mapping[str, Size] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -19,13 +23,13 @@ class Spending:
     unknown: tuple[str, ...]
 
 
-def spending(asker: Asker, runs: Sequence[str], quantity: Quantity) -> Spending:
-    """The amount one sample of each run takes."""
+def spending(asker: Asker, runs: Sequence[str], quantity: Quantity, sizes: Mapping[str, Size] = NO_SIZES) -> Spending:
+    """The amount one sample of each run takes; `sizes` by model are needed for FLOPs."""
     if quantity is SAMPLES:
         return Spending(dict.fromkeys(runs, 1.0), ())
     known, unknown = {}, []
     for run in runs:
-        amount, reason = _amount(asker, run, quantity)
+        amount, reason = _flops(asker, run, sizes) if quantity is FLOPS else _amount(asker, run, quantity)
         if amount:
             known[run] = amount
         else:
@@ -41,16 +45,30 @@ def _amount(asker: Asker, run: str, quantity: Quantity) -> tuple[float | None, s
         answer = asker.ask("cost", run=run, k=[1])
     except PassatkError as error:
         return None, str(error)
-    if quantity is FLOPS and "flops_per_problem" not in answer.columns:
-        return None, "the size of its model is not known."
-    column = {DOLLARS.key: "usd_per_problem", FLOPS.key: "flops_per_problem"}[quantity.key]
-    found = answer.records[0][column] if answer.records else None
-    return found, "the size of its model is not known." if quantity is FLOPS else "its cost is zero or unknown."
+    found = answer.records[0]["usd_per_problem"] if answer.records else None
+    return found, "its cost is zero or unknown."
 
 
-def against(asker: Asker, drawn: Sequence[Drawn], quantity: Quantity) -> tuple[list[Drawn], tuple[str, ...]]:
+def _flops(asker: Asker, run: str, sizes: Mapping[str, Size]) -> tuple[float | None, str]:
+    """Operations of one sample by the query `flops`; its prompt is shared by the samples of a request."""
+    model = next(row["model"] for row in asker.ask("run_summary").records if row["run"] == run)
+    size = sizes.get(model)
+    if size is None:
+        return None, f"the size of {model} is not known. Write it under Model sizes."
+    try:
+        rows = asker.ask(
+            "flops", run=run, k=[1], parameters=size.parameters, layers=size.layers, width=size.width
+        ).records
+    except PassatkError as error:
+        return None, str(error)
+    return (rows[0]["flops"] if rows else None), "the token counts of some of its samples are not known."
+
+
+def against(
+    asker: Asker, drawn: Sequence[Drawn], quantity: Quantity, sizes: Mapping[str, Size] = NO_SIZES
+) -> tuple[list[Drawn], tuple[str, ...]]:
     """The same curves against a quantity, and a sentence for each run whose amount is unknown."""
-    found = spending(asker, list(dict.fromkeys(one.wanted.name for one in drawn)), quantity)
+    found = spending(asker, list(dict.fromkeys(one.wanted.name for one in drawn)), quantity, sizes)
     moved = [
         replace(one, curve=one.curve.along(found.per_sample[one.wanted.name]))
         for one in drawn

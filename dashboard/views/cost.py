@@ -12,6 +12,7 @@ from dashboard.figures.cost import Costed, Price, Way, cost_figure, costed, unit
 from dashboard.figures.drawn import Wanted
 from dashboard.frame import no_runs, view
 from dashboard.scope import Row, Scope
+from dashboard.size_control import model_sizes
 from dashboard.snapshots import Reading
 from dashboard.wording import NONE, count, dollars, percent, percent_with, plain
 
@@ -33,7 +34,8 @@ def page(reading: Reading, controls: Controls) -> None:
     unit = unit_of(chosen.runs[0]["benchmark"])
     quantity, reference = _look(controls, unit)
     tried = _tried(chosen)
-    made, refused = costed(reading, _wanted(chosen), quantity, tried=tried)
+    sizes = model_sizes(controls, quantity)
+    made, refused = costed(reading, _wanted(chosen), quantity, tried=tried, sizes=sizes)
     for reason in refused:
         (st.caption if made else st.info)(plain(reason))
     if not made:

@@ -16,6 +16,7 @@ from dashboard.figures.coverage import CoverageFigure, View, coverage_figure, co
 from dashboard.figures.drawn import BOUNDS, COMPLETE, STRICT, Counting, Drawn, Wanted, coverage_curves
 from dashboard.frame import no_runs, undecided_chip, view
 from dashboard.scope import REFERENCE, Row, Scope
+from dashboard.size_control import model_sizes
 from dashboard.snapshots import Reading
 from dashboard.wording import NONE, interval, percent, plain, plural
 
@@ -128,7 +129,8 @@ def _view(controls: Controls, chosen: Scope) -> tuple[View, bool]:
         quarantined = not takes("coverage", "quarantined") or controls.flag(
             "quarantined", True, label="Quarantined", help="Whether problems that were set aside take part."
         )
-    looked = View(None, band, quantity, measure, zoom, forecast, Counting(policy, quarantined))
+    sizes = model_sizes(controls, quantity)
+    looked = View(None, band, quantity, measure, zoom, forecast, Counting(policy, quarantined), sizes)
     return looked, not overlay
 
 

@@ -9,7 +9,12 @@ import pytest
 import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
+from dashboard.answers import Once
+from dashboard.charts.quantities import FLOPS
 from dashboard.checks import CHECKS, Check
+from dashboard.figures.drawn import Wanted, coverage_curves
+from dashboard.figures.model_sizes import parsed
+from dashboard.figures.spending import against
 from dashboard.row_checks import ROW_CHECKS, RowCheck
 from store import quarantine, verifier_registry
 from store.analytics import open_snapshot, run_sql
@@ -229,3 +234,20 @@ def test_another_correct_sample_can_be_compared_with(seeded: Path) -> None:
     assert f"From sample {other}, which is correct" in shown(test)
     assert any(":red-background[~~" in str(block.value) for block in test.markdown)
     assert f"against={other}" in permalink(test)
+
+
+def test_coverage_is_drawn_against_operations_where_the_size_is_known(seeded: Path) -> None:
+    test = page("coverage", run=[BIG], x="flops")
+    assert "the size of sums-8m is not known" in shown(test)
+    test = page("coverage", run=[BIG], x="flops", sizes="sums-8m=8e6,4,256")
+    assert not test.exception
+    assert not test.warning
+    asker = Once(open_snapshot(seeded))
+    run = next(row for row in asker.ask("run_summary").records if row["run"] == BIG)
+    (drawn,), _ = coverage_curves(asker, [Wanted(run, run["reference"], BIG, 0)])
+    (moved,), _ = against(asker, [drawn], FLOPS, parsed("sums-8m=8e6,4,256"))
+    size = {"parameters": 8e6, "layers": 4, "width": 256}
+    rows = open_snapshot(seeded).query("flops", run=BIG, k=[1, 10, 100], **size).records()
+    for row in rows:
+        assert moved.curve.at(row["k"]).x == pytest.approx(row["flops"])
+    assert "is not a size" in page("coverage", run=[BIG], x="flops", sizes="sums-8m=many").warning[0].value
