@@ -4,7 +4,7 @@
 
 Makes a store of its own with that many verdicts, in batches of 100, on the embedded server. Limits: a full refresh runs
 at 0.7 or more of the rate of `COPY (SELECT * FROM pg.store.verdicts) TO parquet` through the same extension, and after
-1 % more rows a refresh takes less than 3 % of the time of the full one.
+1 % more rows, of a new run or of all runs, a refresh takes less than 3 % of the time of the full one.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import statistics
 import sys
 import tempfile
 import time
@@ -30,7 +31,7 @@ FROM generate_series(%(first)s::int, %(last)s::int) AS r
 """
 _BATCHES = """
 INSERT INTO store.batches (run_id, problem_id, verifier_id, first_index, end_index, state, row_count, done_at)
-SELECT r, p, 1, b * %(size)s, (b + 1) * %(size)s, 'done', %(size)s, now()
+SELECT r, p, 1, %(start)s + b * %(size)s, %(start)s + (b + 1) * %(size)s, 'done', %(size)s, now()
 FROM generate_series(%(first)s::int, %(last)s::int) AS r, generate_series(0, %(samples)s / %(size)s - 1) AS b,
      generate_series(1, %(problems)s) AS p
 ORDER BY r, b, p
@@ -44,7 +45,7 @@ SELECT run_id, problem_id, i, 1, 0, batch_id,
        CASE WHEN h < problem_id * problem_id / 40 THEN '42' ELSE (h %% (5 + problem_id))::text END, NULL, h / 1024.0
 FROM store.batches, generate_series(first_index, end_index - 1) AS i,
      LATERAL (SELECT hashint8(batch_id * 131 + i) & 1023 AS h) AS drawn
-WHERE run_id BETWEEN %(first)s AND %(last)s
+WHERE run_id BETWEEN %(first)s AND %(last)s AND first_index >= %(start)s
 ORDER BY batch_id, i
 """
 
@@ -53,7 +54,7 @@ def main() -> int:
     """Print every measure beside its limit; exit status 1 when one is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--verdicts", type=int, default=10_000_000)
-    parser.add_argument("--repeats", type=int, default=3, help="each time is the best of so many")
+    parser.add_argument("--repeats", type=int, default=3, help="each time is the median of so many")
     parser.add_argument("--keep", type=Path, help="folder for the store, used again when it is there")
     arguments = parser.parse_args()
     folder = arguments.keep or Path(tempfile.mkdtemp(prefix="passatk-benchmark-"))
@@ -85,38 +86,54 @@ def _measure(folder: Path, verdicts: int, repeats: int) -> int:
         report = refresh(url, mirror)
         full.append(time.perf_counter() - started)
         assert report.rows["verdicts"] == stored, report
-    bare = min(times)
-    print(f"{stored:,} verdicts, best of {repeats}")
+    bare, whole = statistics.median(times), statistics.median(full)
+    print(f"{stored:,} verdicts, median of {repeats}")
     print(f"bare COPY through the extension   {bare:8.2f} s  {stored / bare:12,.0f} rows/s")
-    rate = bare / min(full)
-    print(f"full refresh                      {min(full):8.2f} s  {stored / min(full):12,.0f} rows/s")
+    rate = bare / whole
+    print(f"full refresh                      {whole:8.2f} s  {stored / whole:12,.0f} rows/s")
     print(f"  rate of the bare COPY           {rate:8.2f}    at least {RATE_LIMIT}: {_word(rate >= RATE_LIMIT)}")
     started = time.perf_counter()
     refresh(url, mirror)
     print(f"refresh of nothing new            {time.perf_counter() - started:8.2f} s")
-    share, rows = _top_up(url, mirror, stored, min(full))
-    print(f"refresh of {rows:,} more rows       {share * min(full):8.2f} s")
-    print(f"  share of the full refresh       {share:8.2%}    under {TOP_UP_LIMIT:.0%}: {_word(share < TOP_UP_LIMIT)}")
-    return 0 if rate >= RATE_LIMIT and share < TOP_UP_LIMIT else 1
+    shares = []
+    for what, add in (("a new run", _add_run), ("all runs", _add_to_all)):
+        spent = []
+        for _ in range(repeats):
+            add(url, stored)
+            started = time.perf_counter()
+            rows = refresh(url, mirror).rows["verdicts"]
+            spent.append(time.perf_counter() - started)
+        shares.append(statistics.median(spent) / whole)
+        print(f"{f'refresh of {rows:,} more rows of {what}':<46} {statistics.median(spent):6.2f} s")
+        word = _word(shares[-1] < TOP_UP_LIMIT)
+        print(f"  share of the full refresh       {shares[-1]:8.2%}    under {TOP_UP_LIMIT:.0%}: {word}")
+    return 0 if rate >= RATE_LIMIT and max(shares) < TOP_UP_LIMIT else 1
 
 
 def _word(kept: bool) -> str:
     return "kept" if kept else "MISSED"
 
 
-def _top_up(url: str, mirror: Path, stored: int, full: float) -> tuple[float, int]:
-    """Add a run of 1 % of the rows, refresh, and give the share of a full refresh's time it took."""
-    from store.analytics.refresh import refresh
-
+def _add_run(url: str, stored: int) -> None:
+    """A run of 1 % of the rows."""
     with psycopg.connect(url, autocommit=True) as connection:
-        last = connection.execute("SELECT max(run_id) FROM store.runs").fetchone()
-        assert last is not None
+        run = _number(connection, "SELECT max(run_id) + 1 FROM store.runs")
         size = SAMPLES_PER_BATCH
-        samples = max(size, stored // 100 // PROBLEMS // size * size)
-        _add(connection, int(last[0]) + 1, int(last[0]) + 1, samples)
-    started = time.perf_counter()
-    report = refresh(url, mirror)
-    return (time.perf_counter() - started) / full, report.rows["verdicts"]
+        _add(connection, run, run, max(size, stored // 100 // PROBLEMS // size * size))
+
+
+def _add_to_all(url: str, stored: int) -> None:
+    """1 % more rows, as more samples of every problem of the first runs, a batch each."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        runs = max(1, stored // 100 // PROBLEMS // SAMPLES_PER_BATCH)
+        start = _number(connection, "SELECT max(end_index) FROM store.batches")
+        _add(connection, 1, runs, SAMPLES_PER_BATCH, start)
+
+
+def _number(connection: psycopg.Connection, query: str) -> int:
+    row = connection.execute(query.encode()).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def _fill(url: str, runs: int, samples: int) -> int:
@@ -143,10 +160,10 @@ def _fill(url: str, runs: int, samples: int) -> int:
         return runs * samples * PROBLEMS
 
 
-def _add(connection: psycopg.Connection, first: int, last: int, samples: int) -> None:
+def _add(connection: psycopg.Connection, first: int, last: int, samples: int, start: int = 0) -> None:
     values = {"first": first, "last": last, "samples": samples, "size": SAMPLES_PER_BATCH, "problems": PROBLEMS}
-    for statement in (_RUNS, _BATCHES, _VERDICTS):
-        connection.execute(statement, values)
+    for statement in (_RUNS, _BATCHES, _VERDICTS) if start == 0 else (_BATCHES, _VERDICTS):
+        connection.execute(statement, values | {"start": start})
 
 
 def _bare_copy(url: str, file: Path) -> float:
