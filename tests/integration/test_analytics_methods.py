@@ -107,6 +107,7 @@ def _fill(connection: sa.Connection) -> None:
     _preferences(connection)
     _lite(connection)
     _designs(connection)
+    _unsure(connection)
     connection.exec_driver_sql(
         "INSERT INTO store.stage_costs (run_id, stage, model_id, requests, input_tokens, cached_input_tokens, "
         "cache_write_tokens, output_tokens, reasoning_tokens, gpu_seconds, usd) VALUES "
@@ -188,6 +189,18 @@ def _rich(connection: sa.Connection) -> None:
         "requests, prompt_tokens, completion_tokens) SELECT run_id, problem_id, sample_index, verifier_id, attempt, "
         "batch_id, 6, 1, 1000, 10 FROM store.verdicts WHERE verifier_id = 4 AND run_id = 1"
     )
+
+
+def _unsure(connection: sa.Connection) -> None:
+    """Run `unsure`: two problems of four samples; a verdict of each is undecided, and one sample is not judged."""
+    run = _run(connection, "unsure", 1)
+    undecided = {"outcome": "undecided", "reason": "the sandbox broke"}
+    for problem, verdicts in (
+        (1, [_outcome(True), undecided, _outcome(False), _outcome(False)]),
+        (2, [_outcome(False), undecided, _outcome(False)]),
+    ):
+        _draw(connection, run, problem, 4)
+        _judge(connection, run, problem, 1, verdicts)
 
 
 #: Pairs of run `rich` as (problem, first shown, shown second, winner); both orders of a pair but for the last two.
@@ -469,6 +482,18 @@ def test_five_classes_of_tokens_requests_and_verification_are_priced(snapshot: S
 def test_what_is_undecided_bounds_coverage(snapshot: Snapshot) -> None:
     records = snapshot.query("undecided_bounds", run="rich", k=[2]).records()
     assert records[0]["lower"] == records[0]["upper"] == pytest.approx(records[0]["at_random"])
+
+
+def test_undecided_and_missing_verdicts_widen_the_bounds(snapshot: Snapshot) -> None:
+    record = snapshot.query("undecided_bounds", run="unsure", k=[2]).records()[0]
+    assert (record["undecided"], record["unjudged"], record["problems"]) == (2, 1, 2)
+    assert record["lower"] == pytest.approx((1 / 2 + 0) / 2)  # 1 and 0 of 4 correct
+    assert record["at_random"] == pytest.approx((2 / 3 + 0) / 2)  # 1 of 3, 0 of 2
+    assert record["upper"] == pytest.approx((5 / 6 + 5 / 6) / 2)  # 2 and 2 of 4
+    assert record["low"] < record["lower"] < record["at_random"] < record["upper"] < record["high"]
+    answer = snapshot.query("coverage", run="unsure", k=[2])
+    assert values(answer, "coverage") == pytest.approx([record["at_random"]])
+    assert any("2 undecided samples are left out of n" in note for note in answer.notes)
 
 
 def test_reliability_is_the_statistics(snapshot: Snapshot) -> None:
