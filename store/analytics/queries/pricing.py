@@ -131,8 +131,17 @@ def spent_on(
     sql = _sums_query(concept("cost"), judged, quarantined)
     table = snapshot.table(sql)
     columns = {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
-    prices = {one.run.model_id: price_of(snapshot, one.run, day) for one in judged}
-    return [_spent(snapshot, one, columns, prices[one.judged.run.model_id], day) for one in counts], sql
+    # One question for each model, and one for all judges: runs may be many, and most share both.
+    prices = {
+        model: price_of(snapshot, run, day) for model, run in {one.run.model_id: one.run for one in judged}.items()
+    }
+    paid = {tuple(row.values()) for row in snapshot.rows("SELECT DISTINCT run_id, verifier_id FROM judging_costs")}
+    spent = []
+    for one in counts:
+        costs = (one.judged.run.run_id, one.judged.verifier.verifier_id) in paid
+        judging = _judging(snapshot, one, day) if costs else None
+        spent.append(_spent(one, columns, prices[one.judged.run.model_id], judging))
+    return spent, sql
 
 
 def _sums_query(entry: CatalogueEntry, judged: Sequence[Judged], quarantined: str) -> str:
@@ -145,12 +154,10 @@ def _sums_query(entry: CatalogueEntry, judged: Sequence[Judged], quarantined: st
     )
 
 
-def _spent(
-    snapshot: Snapshot, one: ProblemCounts, columns: Mapping[str, NDArray[Any]], price: Price, day: date
-) -> Spent:
+def _spent(one: ProblemCounts, columns: Mapping[str, NDArray[Any]], price: Price, judging: FloatArray | None) -> Spent:
     sums = _aligned(one, columns)
     _require_known(one, sums, price)
-    return Spent(one, price, price.dollars(sums), price.dollars(sums, "correct_"), sums, _judging(snapshot, one, day))
+    return Spent(one, price, price.dollars(sums), price.dollars(sums, "correct_"), sums, judging)
 
 
 def _aligned(one: ProblemCounts, columns: Mapping[str, NDArray[Any]]) -> dict[str, FloatArray]:
