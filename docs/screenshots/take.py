@@ -93,10 +93,12 @@ def take(url: str, folder: Path) -> None:
                 page = context.new_page()
                 page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
                 page.goto(url + address)
+                page.get_by_test_id("stHeading").first.wait_for(timeout=60_000)
                 page.locator(IDLE).wait_for(state="attached", timeout=60_000)
                 if name == "sql":
                     page.get_by_role("button", name="Run", exact=True).click()
                     page.get_by_text("rows in").wait_for()
+                    page.mouse.move(2, 2)  # off the button, whose help would stay in the picture
                 if name == "workers":
                     page.get_by_role("heading", name="Runs under way").wait_for()
                 settle(page)
