@@ -14,7 +14,7 @@ from store.analytics.errors import BadParameter
 from store.analytics.naming import Judged, find_runs, judged_by
 from store.analytics.queries.counts import ProblemCounts, budgets, notes_on, problem_counts
 from store.analytics.result import Result, table_of
-from store.analytics.statistics.comparison import difference_of_grids
+from store.analytics.statistics.comparison import DifferenceCurve, difference_of_grids
 from store.analytics.statistics.designs import design_grid
 
 if TYPE_CHECKING:
@@ -43,12 +43,14 @@ def coverage_difference(snapshot: Snapshot, entry: CatalogueEntry, parameters: M
     check_benchmarks(snapshot, judged, entry.name)
     counts = problem_counts(snapshot, judged, parameters["quarantined"])
     ks = budgets(parameters["k"], [min(one.end for one in counts)])
-    baseline, *others = counts
-    names = problem_names(snapshot)
+    names, lattice = problem_names(snapshot), np.array(ks, dtype=np.int64)
     rows, notes = [], notes_of_designs(counts)
-    for one in others:
+    (baseline, base_grid), *others = zip(counts, grids_of_runs(counts, lattice), strict=True)
+    for one, grid in others:
         pair = paired(one, baseline, names)
-        rows += _rows(one, baseline, pair, np.array(ks, dtype=np.int64)) if ks and pair.shared else []
+        if ks and pair.shared:
+            curve = difference_of_grids(grid[pair.run], base_grid[pair.baseline], lattice)
+            rows += _rows(one, baseline, pair, curve)
         if pair.note:
             notes.append(pair.note)
     values = {
@@ -111,11 +113,22 @@ def check_benchmarks(snapshot: Snapshot, judged: Sequence[Judged], query: str) -
         )
 
 
-def _rows(run: ProblemCounts, base: ProblemCounts, pair: Pair, ks: NDArray[np.int64]) -> list[tuple[Any, ...]]:
-    ours, theirs = (design_grid(one.design, one.n, one.c, ks) for one in (run, base))
-    curve = difference_of_grids(ours[pair.run], theirs[pair.baseline], ks)
+def grids_of_runs(counts: Sequence[ProblemCounts], ks: NDArray[np.int64]) -> list[NDArray[np.float64]]:
+    """Estimates [P, K] of each run: runs of one design share the tables that its estimator needs."""
+    grids: dict[int, NDArray[np.float64]] = {}
+    alike: dict[str, list[int]] = {}
+    for place, one in enumerate(counts):
+        alike.setdefault(repr(one.design), []).append(place)
+    for places in alike.values():
+        n, c = (np.concatenate([getattr(counts[place], name) for place in places]) for name in ("n", "c"))
+        ends = np.cumsum([counts[place].n.size for place in places])[:-1]
+        grids |= dict(zip(places, np.split(design_grid(counts[places[0]].design, n, c, ks), ends), strict=True))
+    return [grids[place] for place in range(len(counts))]
+
+
+def _rows(run: ProblemCounts, base: ProblemCounts, pair: Pair, curve: DifferenceCurve) -> list[tuple[Any, ...]]:
     columns = (curve.mean, curve.low, curve.high, curve.band_low, curve.band_high, curve.p, curve.holm_p)
     left_out = (curve.problems, pair.only_run, pair.only_baseline)
     names = (run.judged.run.name, base.judged.run.name)
     stacked = np.stack(columns, 1)
-    return [(*names, k, *map(float, row), *left_out) for k, row in zip(ks.tolist(), stacked, strict=True)]
+    return [(*names, k, *map(float, row), *left_out) for k, row in zip(curve.ks.tolist(), stacked, strict=True)]
