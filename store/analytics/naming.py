@@ -53,7 +53,7 @@ class Judged:
 
 def find_runs(snapshot: Snapshot, names: Sequence[str] | None) -> list[Run]:
     """Runs by name, in the order given and each once; all runs for None. Raises UnknownName naming known ones."""
-    rows = snapshot.rows(
+    rows = snapshot.kept_rows(
         "SELECT r.run_id, r.run AS name, r.benchmark_id, r.model_id, m.model, r.reference_verifier_id, r.design, "
         "r.stopping, r.pilot_samples, r.samples_per_problem FROM runs AS r "
         "JOIN models AS m USING (model_id) ORDER BY r.run_id"
@@ -74,7 +74,7 @@ def _there_are(names: Sequence[str], none: str) -> str:
 
 def verifiers(snapshot: Snapshot) -> dict[int, Verifier]:
     """Every verifier by key."""
-    rows = snapshot.rows("SELECT verifier_id, verifier AS name, version FROM verifiers ORDER BY verifier_id")
+    rows = snapshot.kept_rows("SELECT verifier_id, verifier AS name, version FROM verifiers ORDER BY verifier_id")
     count = Counter((row["name"], row["version"]) for row in rows)
     return {
         row["verifier_id"]: Verifier(
@@ -89,7 +89,7 @@ def verifiers(snapshot: Snapshot) -> dict[int, Verifier]:
 def judged_by(snapshot: Snapshot, runs: Sequence[Run], name: str | None) -> list[Judged]:
     """Each run with the verifier of that name, or with its reference. Raises NothingJudged or UnknownName."""
     known = verifiers(snapshot)
-    pairs = snapshot.rows("SELECT DISTINCT run_id, verifier_id FROM problem_counts ORDER BY run_id, verifier_id")
+    pairs = snapshot.kept_rows("SELECT DISTINCT run_id, verifier_id FROM problem_counts ORDER BY run_id, verifier_id")
     judges: dict[int, list[Verifier]] = {}
     for pair in pairs:
         judges.setdefault(pair["run_id"], []).append(known[pair["verifier_id"]])

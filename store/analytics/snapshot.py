@@ -38,6 +38,7 @@ class Snapshot:
 
     def __init__(self, mirror: Path) -> None:
         self.mirror = mirror
+        self._kept: dict[str, list[dict[str, Any]]] = {}
         file = catalogue_path(mirror)
         if not file.exists():
             raise NoSnapshot(f"The mirror in {mirror} is empty: run `passatk mirror refresh`.")
@@ -93,6 +94,15 @@ class Snapshot:
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """Rows of this package's own SQL text, as dictionaries."""
         return list(self.table(sql).to_pylist())
+
+    def kept_rows(self, sql: str) -> list[dict[str, Any]]:
+        """`rows`, read once for each text: for what every question asks first (runs, verifiers, who judged what).
+
+        Callers must not change them. A snapshot never changes either.
+        """
+        if sql not in self._kept:
+            self._kept[sql] = self.rows(sql)
+        return self._kept[sql]
 
     def sql_catalogue(self) -> list[CatalogueEntry]:
         """Every catalogued query."""

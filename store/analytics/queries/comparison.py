@@ -69,7 +69,7 @@ def notes_of_designs(counts: Sequence[ProblemCounts]) -> list[str]:
 
 def problem_names(snapshot: Snapshot) -> dict[int, str]:
     """The benchmark's own names by key: versions of a benchmark share problems, not keys."""
-    return {row["problem_id"]: row["problem"] for row in snapshot.rows("SELECT problem_id, problem FROM problems")}
+    return {row["problem_id"]: row["problem"] for row in snapshot.kept_rows("SELECT problem_id, problem FROM problems")}
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def check_benchmarks(snapshot: Snapshot, judged: Sequence[Judged], query: str) -
     """Raise unless there are two runs, over one benchmark."""
     if len(judged) < 2:
         raise BadParameter(f"Query {query}: a difference needs at least two runs; the first is the baseline.")
-    names = {row["benchmark_id"]: row["benchmark"] for row in snapshot.rows("SELECT * FROM benchmarks")}
+    names = {row["benchmark_id"]: row["benchmark"] for row in snapshot.kept_rows("SELECT * FROM benchmarks")}
     different = {names[one.run.benchmark_id] for one in judged}
     if len(different) > 1:
         raise BadParameter(

@@ -97,7 +97,7 @@ _COLUMNS = (
 
 def price_of_model(snapshot: Snapshot, model_id: int, day: date) -> tuple[Price | None, date | None]:
     """The price sheet of a model in force on a day, and the first day of its first one."""
-    rows = snapshot.rows(
+    rows = snapshot.kept_rows(
         f"SELECT {_COLUMNS} FROM prices WHERE model_id = {int(model_id)} ORDER BY valid_from DESC, price_id DESC"  # noqa: S608
     )
     for row in rows:
@@ -135,7 +135,7 @@ def spent_on(
     prices = {
         model: price_of(snapshot, run, day) for model, run in {one.run.model_id: one.run for one in judged}.items()
     }
-    paid = {tuple(row.values()) for row in snapshot.rows("SELECT DISTINCT run_id, verifier_id FROM judging_costs")}
+    paid = {tuple(row.values()) for row in snapshot.kept_rows("SELECT DISTINCT run_id, verifier_id FROM judging_costs")}
     spent = []
     for one in counts:
         costs = (one.judged.run.run_id, one.judged.verifier.verifier_id) in paid
