@@ -13,6 +13,7 @@ from store.errors import PassatkError
 from store.model_registry import ensure_model
 from store.progress import RunProgress
 from store.run_control import set_priority
+from store.run_tags import change_tags
 from store.runs import NewRun, Run, Sampling, create_run, find_run, raise_target, sampling_values
 from store.verifier_registry import attach_verifier
 from store.work import benchmark_format
@@ -54,6 +55,7 @@ def run() -> None:
 @click.option("--max-tokens", type=int, default=512, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--prompt-template", default="{prompt}", help="{prompt} stands for the problem's prompt.")
+@click.option("--tag", "tags", multiple=True, help="A word to file the run under. Repeatable.")
 @click.option("--priority", type=int, default=0, show_default=True, help="Higher goes first.")
 @click.option(
     "--verifier",
@@ -71,6 +73,7 @@ def create(
     backend: str,
     prompt_template: str,
     priority: int,
+    tags: tuple[str, ...],
     verifiers: tuple[str, ...],
     repeat: int | None,
     **sampling: Any,
@@ -104,6 +107,8 @@ def create(
         )
         if is_new and priority:
             set_priority(connection, created.run_id, priority)
+        if tags:
+            change_tags(connection, created, tags)
         for row in rows:
             attach_verifier(connection, created.run_id, row.verifier_id, repeat)
     wanted = created.samples_per_problem

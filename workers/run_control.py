@@ -10,6 +10,7 @@ import click
 from store import run_control
 from store.cli import ready
 from store.connection import transaction
+from store.run_tags import change_tags
 from store.runs import Run, find_run
 
 
@@ -94,4 +95,16 @@ def failed(name: str, retry: bool, format_name: str) -> None:
         click.echo(f"Mend the cause, then `passatk run failed {name} --retry`.")
 
 
-COMMANDS = (pause, resume, cancel, priority, failed)
+@click.command("tag")
+@click.argument("name", metavar="RUN")
+@click.argument("words", nargs=-1, metavar="TAG...")
+@click.option("--remove", is_flag=True, help="Take these tags off instead.")
+def tag_command(name: str, words: tuple[str, ...], remove: bool) -> None:
+    """File a run under words of your own; without any, say which it has."""
+    ready()
+    with transaction() as connection:
+        tags = change_tags(connection, _find(name), *(((), words) if remove else (words,)))
+    click.echo(f"Run {name} has {'the tags ' + ', '.join(tags) if tags else 'no tags'}.")
+
+
+COMMANDS = (pause, resume, cancel, priority, tag_command, failed)

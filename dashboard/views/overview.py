@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -34,13 +35,14 @@ def page(reading: Reading, controls: Controls) -> None:
     paces = {row["run"]: row for row in reading.ask("run_progress").records}
     far = {row["run"]: progress(row, paces.get(row["run"]), reading.taken_at) for row in rows}
     _tiles(reading, rows, far)
-    shown = _filtered(rows, far, controls)
+    tags = _tags(reading)
+    shown = _filtered(rows, far, tags, controls)
     if not shown:
         st.info("No run matches.")
         if st.button("Clear filters", on_click=_clear):
             st.rerun()
         return
-    _table(reading, shown, far)
+    _table(reading, shown, far, tags)
     exported = [
         {key: value for key, value in row.items() if key != "run_id"} | {"status": far[row["run"]].state}
         for row in shown
@@ -127,18 +129,25 @@ def _solved(rows: list[Row]) -> tuple[int, int]:
 
 
 def _clear() -> None:
-    for name, value in (("status", _ANY), ("on", _ANY), ("model", _ANY)):
+    for name, value in (("status", _ANY), ("on", _ANY), ("model", _ANY), ("tag", _ANY)):
         Controls.choose(name, value)
     st.session_state["search runs"] = ""
 
 
-def _filtered(rows: list[Row], far: dict[str, Progress], controls: Controls) -> list[Row]:
+def _tags(reading: Reading) -> dict[str, list[str]]:
+    """The words each run is filed under."""
+    return {row["run"]: json.loads(row["tags"] or "[]") for row in reading.ask("run_settings").records}
+
+
+def _filtered(rows: list[Row], far: dict[str, Progress], tags: dict[str, list[str]], controls: Controls) -> list[Row]:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         words = st.text_input("Search", placeholder="Part of a run's name", key="search runs", width=240)
         there = [state for state in STATES if any(one.state == state for one in far.values())]
         status = _choice(controls, "status", "Status", there)
         benchmark = _choice(controls, "on", "Benchmark", sorted({row["benchmark"] for row in rows}))
         model = _choice(controls, "model", "Model", sorted({row["model"] for row in rows}))
+        words_used = sorted({word for row in rows for word in tags[row["run"]]})
+        tag = _choice(controls, "tag", "Tag", words_used) if words_used else _ANY
     return [
         row
         for row in rows
@@ -146,6 +155,7 @@ def _filtered(rows: list[Row], far: dict[str, Progress], controls: Controls) -> 
         and status in (_ANY, far[row["run"]].state)
         and benchmark in (_ANY, row["benchmark"])
         and model in (_ANY, row["model"])
+        and (tag == _ANY or tag in tags[row["run"]])
     ]
 
 
@@ -153,9 +163,11 @@ def _choice(controls: Controls, name: str, label: str, options: list[str]) -> st
     return controls.one(name, [_ANY, *options], _ANY, st.selectbox, label=label, width=200)
 
 
-def _table(reading: Reading, rows: list[Row], far: dict[str, Progress]) -> None:
+def _table(reading: Reading, rows: list[Row], far: dict[str, Progress], tags: dict[str, list[str]]) -> None:
     curves = _curves(reading, rows)
     shown = [_plain(row, far[row["run"]], curves.get(row["run"], []), reading) for row in rows]
+    if any(tags[row["run"]] for row in rows):
+        shown = [line | {"tags": tags[row["run"]]} for line, row in zip(shown, rows, strict=True)]
     live = any(far[row["run"]].state == RUNNING for row in rows)
     picked = st.dataframe(
         shown,

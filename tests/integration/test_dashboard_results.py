@@ -51,10 +51,19 @@ def test_the_overview_says_how_far_and_what_it_reached(seeded: Path) -> None:
 def test_the_overview_is_filtered_and_says_when_nothing_matches(seeded: Path) -> None:
     test = page("overview", status="not judged")
     assert list(test.dataframe[0].value["run"]) == ["unjudged"]
-    test.text_input[0].set_value("nothing like it").run()
+    next(field for field in test.text_input if field.label == "Search").set_value("nothing like it").run()
     assert "No run matches" in shown(test)
     next(button for button in test.button if button.label == "Clear filters").click().run()
     assert len(test.dataframe[0].value) == 4
+
+
+def test_runs_are_found_by_their_tags(seeded: Path) -> None:
+    test = page("overview")
+    assert [list(words) for words in test.dataframe[0].value["tags"]].count(["paper"]) == 1
+    test = page("overview", tag="paper")
+    assert list(test.dataframe[0].value["run"]) == [BIG]
+    test = page("overview", tag="gone")
+    assert "gone" in shown(test)
 
 
 def test_an_unpriced_run_is_drawn_against_tokens_but_not_dollars(seeded: Path) -> None:

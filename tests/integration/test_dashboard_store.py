@@ -22,7 +22,8 @@ from store.analytics.refresh import refresh
 from store.batches import mark_done
 from store.benchmarks import import_benchmark
 from store.connection import database_url, transaction
-from store.runs import Run, set_reference
+from store.run_tags import change_tags
+from store.runs import Run, find_run, set_reference
 from store.sample_import import SampleFile, import_samples
 from store.settings import StoreSettings
 from store.tables import batches
@@ -64,6 +65,7 @@ def seed(folder: Path) -> None:
     only_sampled = SeededRun("unjudged", "sums-1m", 3, 0.2)
     _import(only_sampled, folder)
     with transaction() as connection:
+        change_tags(connection, find_run(connection, RUNS[0].name), ["paper"])
         model_registry.set_price(connection, "sums-8m", date(2026, 1, 1), Decimal("0.05"), Decimal("0.20"))
 
 
