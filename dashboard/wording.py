@@ -9,7 +9,7 @@ from datetime import datetime
 #: What stands where there is no number.
 NONE = "—"
 #: Places inside an address, a host or a mailbox where a character that cannot be seen takes its meaning away.
-_ADDRESS = re.compile(r"(?<=://)|(?<=\bwww)(?=\.)|(?<=@)(?=[\w-])", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?<=://)|(?<=\bwww)(?=\.)|(?<=@)(?=[-\w]+\.[-\w])", re.IGNORECASE)
 _MARKS = frozenset("\\`*_{}[]()<>#+-.!|:$~@&")
 
 
