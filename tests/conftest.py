@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -28,6 +29,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """How long the chaos test goes on, and which faults it draws."""
     parser.addoption("--chaos-rounds", type=int, default=20, help="rounds of the chaos test over the embedded broker")
     parser.addoption("--chaos-seed", type=int, default=20_240_721, help="seed of the chaos test's faults")
+
+
+@pytest.fixture(autouse=True)
+def _own_main_module() -> Iterator[None]:
+    """Streamlit's tests put their page in the place of `__main__`, which processes spawned later would run first."""
+    own = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = own
 
 
 @pytest.fixture(scope="session")

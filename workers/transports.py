@@ -43,17 +43,9 @@ class EmbeddedChannel(_LetsGo, pgmq.Channel):
 
 
 class EmbeddedTransport(pgmq.Transport):
-    """Queues in the store.
-
-    kombu asks the server whether the connection lives before it asks for messages, each time: half of what waiting for
-    them costs a worker (2 % of its processor at one sample a batch). A dead connection shows when it is used.
-    """
+    """Queues in the store."""
 
     Channel = EmbeddedChannel
-
-    def verify_connection(self, connection: Any) -> bool:
-        """Whether it was opened and not closed."""
-        return self._pgmq_client is not None
 
 
 class RedisChannel(_LetsGo, redis.Channel):

@@ -19,7 +19,9 @@ WITH ranked AS (
         CAST(g.samples AS DOUBLE PRECISION)
         / sum(g.samples) OVER (PARTITION BY g.run_id, g.answers_from_id, g.problem_id) AS share,
         g.samples > coalesce(
-            lead(g.samples) OVER (PARTITION BY g.run_id, g.answers_from_id, g.problem_id ORDER BY g.samples DESC), 0
+            lead(g.samples) OVER (
+                PARTITION BY g.run_id, g.answers_from_id, g.problem_id ORDER BY g.samples DESC, g.answer
+            ), 0
         ) AS ahead,
         row_number() OVER (PARTITION BY g.run_id, g.problem_id ORDER BY g.samples DESC, g.answers_from_id, g.answer)
             AS place
