@@ -97,6 +97,21 @@ def test_close_leaves_no_process_and_no_descriptor(sandbox: Sandbox) -> None:
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+@pytest.mark.parametrize("lowest", range(26, 34))
+def test_whatever_a_worker_has_open_is_in_nobodys_way(tier: str, lowest: int) -> None:
+    """What it hands over may come to lie at any number: here from the lowest free one on."""
+    held = [os.open("/dev/null", os.O_RDONLY)]
+    while held[-1] < lowest - 1:
+        held.append(os.open("/dev/null", os.O_RDONLY))
+    sandbox = Sandbox(next(iter(tiers._ladder(tier))), LIMITS)
+    try:
+        assert [report.outcome for report in sandbox.run(PLAN, [SQUARE, WRONG])] == ["correct", "incorrect"]
+    finally:
+        sandbox.close()
+        for descriptor in held:
+            os.close(descriptor)
+
+
 def test_a_closed_sandbox_starts_again(sandbox: Sandbox) -> None:
     sandbox.close()
     assert [report.outcome for report in sandbox.run(PLAN, [SQUARE, WRONG])] == ["correct", "incorrect"]

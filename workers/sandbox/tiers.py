@@ -13,7 +13,6 @@ import platform
 import shutil
 import socket
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -28,7 +27,6 @@ from workers.sandbox.sandbox import Sandbox
 #: With UNSAFE_VALUE programs run without a sandbox where none holds, with FORCED_VALUE in any case.
 UNSAFE_VARIABLE, UNSAFE_VALUE, FORCED_VALUE = "PASSATK_UNSAFE_SANDBOX", "i-accept", "no-sandbox"
 TIERS = ("bwrap", "flat")
-_PAUSE_SECONDS = 0.5
 _HELP = (
     "install bubblewrap (apt install bubblewrap) and allow unprivileged user namespaces, or use a kernel with "
     "Landlock (5.13 or later); --unsafe-no-sandbox runs programs without a sandbox, at your own risk, and "
@@ -78,8 +76,6 @@ class Probe:
 
     tier: str
     fault: str | None
-    #: Nothing was learned of the walls: the sandbox itself did not run.
-    broken: bool = False
 
 
 def open_sandbox(limits: Limits, tier: str | None = None) -> Sandbox:
@@ -96,11 +92,6 @@ def open_sandbox(limits: Limits, tier: str | None = None) -> Sandbox:
     for walls in _ladder(tier):
         sandbox = Sandbox(walls, limits)
         probe = probe_sandbox(sandbox)
-        if probe.broken:
-            # A machine out of processes or memory for a moment is no reason to stand on a weaker tier for good.
-            sandbox.close()
-            time.sleep(_PAUSE_SECONDS)
-            probe = probe_sandbox(sandbox)
         if probe.fault is None:
             sandbox.packages = packages_seen(sandbox)
             return sandbox
@@ -129,7 +120,7 @@ def probe_sandbox(sandbox: Sandbox) -> Probe:
             programs = [f"def attempt():\n{body.format(**facts)}\n" for body in _ATTEMPTS.values()]
             reports = sandbox.run(_PLAN, programs)
         except VerifierBroken as error:
-            return Probe(sandbox.tier, str(error), broken=True)
+            return Probe(sandbox.tier, str(error))
         escaped = [
             name
             for name, report in zip(_ATTEMPTS, reports, strict=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import _socket
 import contextlib
+import fcntl
 import gc
 import importlib
 import os
@@ -16,7 +17,6 @@ import signal
 import site
 import struct
 import sys
-import time
 from dataclasses import dataclass
 from importlib import machinery
 from typing import Any
@@ -29,7 +29,7 @@ READY, BATCH = b"R", b"B"
 DONE = struct.Struct("<d")
 _DEVICES = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"]
 _JUDGE_MEMORY = 2 << 30
-_FORK_SECONDS = 5.0
+_HIGH = 32
 #: Programs that may share one set of namespaces, one after the other.
 _PROGRAMS = 64
 
@@ -114,8 +114,8 @@ def _drop_privileges(config: Config, library: list[int | str]) -> int | None:
     if os.access(os.__file__, os.R_OK):
         os.close(descriptor)
         return None
-    high = 32
-    os.dup2(descriptor, high)
+    # High, out of the way of a candidate's own, and free: a worker with many files open hands over high ones too.
+    high = fcntl.fcntl(descriptor, fcntl.F_DUPFD, _HIGH)
     os.close(descriptor)
     _look_through(high)
     library.append(high)
@@ -153,22 +153,10 @@ def _cpu_seconds() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-def _fork_patiently() -> int:
-    """fork(2), tried again for some seconds while the machine is short of processes or memory."""
-    until = time.monotonic() + _FORK_SECONDS
-    while True:
-        try:
-            return os.fork()
-        except OSError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.05)
-
-
 def _run_batch(config: Config, confinement: batch_root.Confinement, library: list[int | str]) -> bool:
     """Run one batch to its end; False where the worker went away meanwhile."""
     me = os.getpid()
-    pid = _fork_patiently()
+    pid = os.fork()
     if not pid:
         try:
             kernel.die_with(me)
@@ -191,7 +179,7 @@ def _become_batch(config: Config, confinement: batch_root.Confinement, library: 
     if config.namespaces:
         kernel.unshare(kernel.CLONE_NEWPID | kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC)
         me = os.getpid()
-        pid = _fork_patiently()
+        pid = os.fork()
         if pid:
             os.waitpid(pid, 0)
             os._exit(0)
@@ -218,7 +206,7 @@ def _serve_request(config: Config, confinement: batch_root.Confinement, left: in
     """
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
     me = os.getpid()
-    judge = _fork_patiently()
+    judge = os.fork()
     if not judge:
         stay = False
         try:
