@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from store.analytics.literals import quoted
+
 Row = Mapping[str, Any]
 
 
@@ -32,7 +34,7 @@ class Check:
 
     def sql(self, summary: str, run: str | None = None) -> str:
         """The text that returns the same findings; `summary` is the SQL of the query `run_summary`."""
-        name = f" AND run = '{_quoted(run)}'" if run is not None else ""
+        name = f" AND run = {quoted(run)}" if run is not None else ""
         return (
             f'SELECT run, {self.expression} AS "{self.of}"\n'
             f"FROM (\n{summary}\n) AS summary\nWHERE {self.expression} > 0{name}\nORDER BY 2 DESC, run"
@@ -42,10 +44,6 @@ class Check:
         """What the check finds, the most first."""
         found = [Finding(row["run"], self.count(row), self.of, self.advice.format(**row)) for row in rows]
         return sorted((one for one in found if one.found), key=lambda one: -one.found)
-
-
-def _quoted(name: str) -> str:
-    return name.replace("'", "''")
 
 
 def _missing(row: Row) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from store.analytics.literals import quoted
+
 
 @dataclass(frozen=True)
 class RowCheck:
@@ -17,8 +19,7 @@ class RowCheck:
         """The query, of one run when it is named."""
         if run is None:
             return self.sql
-        name = run.replace("'", "''")
-        return f"SELECT * FROM (\n{self.sql}\n) WHERE run = '{name}'"  # noqa: S608 - quoted above
+        return f"SELECT * FROM (\n{self.sql}\n) WHERE run = {quoted(run)}"  # noqa: S608 - quoted
 
 
 _RUN = "FROM {table} JOIN runs USING (run_id) JOIN problems USING (problem_id)"

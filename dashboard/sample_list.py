@@ -115,10 +115,11 @@ def choose_sample(
     def listed(limit: int, offset: int) -> list[Row]:
         return reading.ask("samples", **asked, limit=limit, offset=offset).records
 
-    total = next((row["matching"] for row in listed(1, 0)), 0)
-    if total == 0:
+    rows = listed(SAMPLES_A_PAGE, 0)
+    if not rows:
         st.info("No sample matches. Set every filter to `any`.")
         return None
+    total = rows[0]["matching"]
     pages = -(-total // SAMPLES_A_PAGE)
     number = 1
     if pages > 1:
@@ -126,7 +127,8 @@ def choose_sample(
             "page", 1, pages, 1, st.pagination, first="default", num_pages=pages, max_visible_pages=5
         )
     first = (number - 1) * SAMPLES_A_PAGE
-    rows = listed(SAMPLES_A_PAGE, first)
+    if first:
+        rows = listed(SAMPLES_A_PAGE, first)
     by_index = {str(row["sample_index"]): row for row in rows}
     st.caption(f"Samples {first + 1:,} to {first + len(rows):,} of {total:,}")
     with st.container(height=620 if len(rows) > 12 else "content", border=True):

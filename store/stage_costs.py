@@ -11,6 +11,7 @@ import csv
 import json
 import math
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,9 @@ def record_stage_costs(connection: sa.Connection, run: Run, file: Path) -> tuple
     unknown fields, problems and models, and amounts that are no numbers, each with the file's line.
     """
     summed: dict[Place, dict[str, float]] = {}
+    names = _Names(connection, run)
     for place, record in _records(file):
-        key = _place(connection, run, record, place)
+        key = _place(names, record, place)
         amounts = _amounts(record, place)
         held = summed.setdefault(key, {})
         for name, value in amounts.items():
@@ -94,7 +96,18 @@ def _object(line: str, place: str) -> Mapping[str, Any]:
     return {name: value for name, value in record.items() if value is not None}
 
 
-def _place(connection: sa.Connection, run: Run, record: Mapping[str, Any], place: str) -> Place:
+class _Names:
+    """Keys of the models and problems that lines name, each asked for once: a file may have a line a request."""
+
+    def __init__(self, connection: sa.Connection, run: Run) -> None:
+        self.run = run
+        columns = problems.c
+        query = sa.select(columns.key, columns.problem_id).where(columns.benchmark_id == run.benchmark_id)
+        self.problems: dict[str, int] = {row.key: row.problem_id for row in connection.execute(query)}
+        self.model = cache(lambda name: find_model(connection, name).model_id)
+
+
+def _place(names: _Names, record: Mapping[str, Any], place: str) -> Place:
     unknown = [str(name) for name in record if name not in _FIELDS]
     if unknown:
         raise BadStageCosts(f'{place}: unknown field "{unknown[0]}"; fields are {", ".join(_FIELDS)}.')
@@ -103,22 +116,18 @@ def _place(connection: sa.Connection, run: Run, record: Mapping[str, Any], place
         raise BadStageCosts(f'{place}: field "stage" must name a stage of the pipeline.')
     model = record.get("model")
     try:
-        model_id = None if model is None else find_model(connection, str(model)).model_id
+        model_id = None if model is None else names.model(str(model))
     except PassatkError as error:
         raise BadStageCosts(f"{place}: {error}") from None
-    return stage.strip(), _problem(connection, run, record.get("problem"), place), model_id
+    return stage.strip(), _problem(names, record.get("problem"), place), model_id
 
 
-def _problem(connection: sa.Connection, run: Run, key: object, place: str) -> int | None:
+def _problem(names: _Names, key: object, place: str) -> int | None:
     if key is None:
         return None
-    query = sa.select(problems.c.problem_id).where(
-        problems.c.benchmark_id == run.benchmark_id, problems.c.key == str(key)
-    )
-    found: int | None = connection.execute(query).scalar_one_or_none()
-    if found is None:
-        raise BadStageCosts(f'{place}: run {run.name} has no problem "{key}".')
-    return found
+    if str(key) not in names.problems:
+        raise BadStageCosts(f'{place}: run {names.run.name} has no problem "{key}".')
+    return names.problems[str(key)]
 
 
 def _amounts(record: Mapping[str, Any], place: str) -> dict[str, float]:

@@ -102,8 +102,9 @@ def failed(name: str, retry: bool, format_name: str) -> None:
 def tag_command(name: str, words: tuple[str, ...], remove: bool) -> None:
     """File a run under words of your own; without any, say which it has."""
     ready()
+    add, off = ((), words) if remove else (words, ())
     with transaction() as connection:
-        tags = change_tags(connection, _find(name), *(((), words) if remove else (words,)))
+        tags = change_tags(connection, _find(name), add, off)
     click.echo(f"Run {name} has {'the tags ' + ', '.join(tags) if tags else 'no tags'}.")
 
 

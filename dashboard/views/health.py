@@ -15,6 +15,7 @@ from dashboard.scope import Row
 from dashboard.snapshots import Reading
 from dashboard.wording import plain, plural
 from store.analytics import Snapshot
+from store.analytics.literals import quoted
 
 #: Rows of a check shown on the page.
 _MOST = 100
@@ -53,7 +54,7 @@ def _strip(reading: Reading, asked: list[Row], rows: list[Row]) -> None:
     if not names:
         return
     st.header("Samples of each problem", anchor=False)
-    listed = ", ".join("'" + name.replace("'", "''") + "'" for name in names)
+    listed = ", ".join(map(quoted, names))
     text = (
         "SELECT run, samples, count(*) AS problems, max(samples_per_problem) AS target\n"
         f"FROM sample_counts JOIN runs USING (run_id)\nWHERE run IN ({listed})\n"
@@ -97,14 +98,7 @@ def _compared(reading: Reading) -> None:
 def _shown(check: Check, rows: list[Row], text: str) -> None:
     found = check.findings(rows)
     with st.container(border=True):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            if found:
-                st.badge(plural(len(found), "run"), icon=":material/error:", color="orange")
-            else:
-                st.badge("fine", icon=":material/check:", color="green")
-            st.markdown(f"**{check.name}**", width="content")
-            st.caption(check.why, width="stretch")
-            _sql(text)
+        _head(check, plural(len(found), "run") if found else None, text)
         if found:
             st.dataframe(
                 [{"run": one.run, one.of: one.found, "what helps": one.advice} for one in found],
@@ -114,9 +108,17 @@ def _shown(check: Check, rows: list[Row], text: str) -> None:
             )
 
 
-def _sql(text: str) -> None:
-    with st.popover("SQL", type="tertiary", help="Returns every row this check finds, in `passatk sql` too"):
-        st.code(text, language="sql", wrap_lines=True)
+def _head(check: Check | RowCheck, found: str | None, text: str) -> None:
+    """What a check found (None: nothing), its name, why it matters and its SQL, on one line."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if found:
+            st.badge(found, icon=":material/error:", color="orange")
+        else:
+            st.badge("fine", icon=":material/check:", color="green")
+        st.markdown(f"**{check.name}**", width="content")
+        st.caption(check.why, width="stretch")
+        with st.popover("SQL", type="tertiary", help="Returns every row this check finds, in `passatk sql` too"):
+            st.code(text, language="sql", wrap_lines=True)
 
 
 def _looked_through(reading: Reading, check: RowCheck, run: str | None) -> None:
@@ -124,14 +126,7 @@ def _looked_through(reading: Reading, check: RowCheck, run: str | None) -> None:
     found = _found(reading.id, text, reading.snapshot)
     count = found[0]["found"] if found else 0
     with st.container(border=True):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            if count:
-                st.badge(plural(count, "row"), icon=":material/error:", color="orange")
-            else:
-                st.badge("fine", icon=":material/check:", color="green")
-            st.markdown(f"**{check.name}**", width="content")
-            st.caption(check.why, width="stretch")
-            _sql(text)
+        _head(check, plural(count, "row") if count else None, text)
         if count:
             shown = [{key: value for key, value in row.items() if key != "found"} for row in found]
             st.dataframe(shown, hide_index=True, width="content", alt=check.name)

@@ -43,10 +43,9 @@ def page(reading: Reading, controls: Controls) -> None:
         choice = controls.one("by", scope.verifier_options(judged), REFERENCE, st.selectbox, label="Judged by")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         quarantined = "include" if controls.flag("quarantined", True, label="Quarantined", help=_HELP) else "exclude"
-        answer = reading.ask(
-            "pass_rates", run=run["run"], verifier=scope.judged_by(choice, run), quarantined=quarantined
-        )
-        _set_aside(reading.ask("pass_rates", run=run["run"], verifier=scope.judged_by(choice, run)), quarantined)
+        asked = {"run": run["run"], "verifier": scope.judged_by(choice, run)}
+        answer = reading.ask("pass_rates", **asked, quarantined=quarantined)
+        _set_aside(reading.ask("pass_rates", **asked, quarantined="include"), quarantined)
         undecided_chip(sum(row["undecided"] or 0 for row in answer.records))
     if not answer.records:
         st.info("Every problem of this benchmark is quarantined. Turn Quarantined on to see them.")

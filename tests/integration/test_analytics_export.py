@@ -23,7 +23,7 @@ from pyarrow.dataset import dataset, partitioning
 from store import embedded, schema
 from store.analytics import open_snapshot
 from store.analytics.cli import export as export_command
-from store.analytics.cli import mirror as mirror_command
+from store.analytics.mirror_cli import mirror as mirror_command
 from store.analytics.refresh import refresh
 from store.analytics.store_address import store_address
 from store.connection import engine, transaction
@@ -182,7 +182,7 @@ def test_a_refresh_keeps_the_curves_that_take_long(mirror: Path, monkeypatch: py
     assert f"Majority curves of {RUNS} runs are kept." in refreshed("--rebuild")
     assert len(list(kept.iterdir())) == RUNS
     shutil.rmtree(kept)
-    monkeypatch.setattr("store.analytics.cli._CURVE_SECONDS", -1.0)
+    monkeypatch.setattr("store.analytics.mirror_cli._CURVE_SECONDS", -1.0)
     assert f"of 0 runs are kept. {RUNS} runs are left: `passatk mirror refresh --curves`" in refreshed("--rebuild")
     assert f"Majority curves of {RUNS} runs are kept." in refreshed("--curves")
     assert len(list(kept.iterdir())) == RUNS

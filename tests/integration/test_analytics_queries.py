@@ -22,13 +22,13 @@ from click.testing import CliRunner
 from store import embedded, schema
 from store.analytics import Snapshot, open_snapshot
 from store.analytics import statistics as st
-from store.analytics.cli import mirror as mirror_command
 from store.analytics.cli import queries as queries_command
 from store.analytics.cli import query as query_command
 from store.analytics.cli import sql as sql_command
 from store.analytics.concepts import catalogue, concept
 from store.analytics.errors import BadParameter, BudgetTooLarge, NoPrice, NothingJudged, UnknownName
 from store.analytics.macros import MACROS
+from store.analytics.mirror_cli import mirror as mirror_command
 from store.analytics.refresh import refresh
 from store.analytics.store_address import store_address
 from store.batches import mark_done

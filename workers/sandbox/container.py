@@ -6,8 +6,11 @@ import os
 import sys
 from collections.abc import Iterable
 
-#: Numerical libraries start a thread for each core at import otherwise.
-ONE_THREAD = ("OPENBLAS_NUM_THREADS", "1")
+#: What programs and the processes around them find in their environment, in every tier. Numerical libraries would
+#: start a thread for each core at import.
+ENVIRONMENT = {
+    "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1",
+}  # fmt: skip
 #: Where installed packages lie inside.
 PACKAGES = "/packages"
 
@@ -24,8 +27,8 @@ def bwrap_command(bwrap: str, inner: list[str], packages: Iterable[str]) -> list
         bwrap, "--unshare-all", "--unshare-user", "--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN",
         "--clearenv", "--new-session", "--hostname", "sandbox", "--dir", "/dev", "--dir", "/tmp",
     ]  # fmt: skip
-    for name in ("PYTHONHASHSEED", "0"), ("PYTHONDONTWRITEBYTECODE", "1"), ("LC_ALL", "C.UTF-8"), ONE_THREAD:
-        command += ["--setenv", *name]
+    for name, value in ENVIRONMENT.items():
+        command += ["--setenv", name, value]
     for device in ("null", "zero", "full", "random", "urandom"):
         command += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
     for place in ("/usr/lib", "/usr/lib64", "/usr/share/zoneinfo"):

@@ -14,7 +14,7 @@ from importlib import resources
 from importlib.util import find_spec
 from typing import Any
 
-from workers.sandbox.container import ONE_THREAD, PACKAGES, bwrap_command
+from workers.sandbox.container import ENVIRONMENT, PACKAGES, bwrap_command
 from workers.sandbox.limits import Limits
 
 #: Modules that programs of the usual benchmarks import: loaded once, shared by every fork.
@@ -172,14 +172,12 @@ def _memory_file() -> int:
 
 
 def _start(command: list[str], inherited: list[int]) -> subprocess.Popen[bytes]:
-    environment = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"}
-    environment |= dict([ONE_THREAD])
     return subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        env=environment,
+        env=ENVIRONMENT | {"PATH": "/usr/bin:/bin"},
         cwd="/",
         pass_fds=inherited,
         start_new_session=True,

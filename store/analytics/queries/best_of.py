@@ -9,14 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.analytics.concepts import CatalogueEntry
-from store.analytics.queries.choosing import (
-    SELECTED,
-    FloatArray,
-    asked,
-    kept_grid,
-    selection_notes,
-    selection_rows,
-)
+from store.analytics.queries.choosing import SELECTED, FloatArray, asked, kept_grid, selection_notes, selection_rows
 from store.analytics.queries.counts import ProblemCounts
 from store.analytics.queries.sources import Use, source_for
 from store.analytics.result import Result, table_of

@@ -6,33 +6,15 @@ WITH given AS (
         count(*) AS verdicts,
         max(attempt) + 1 AS attempts,
         count(answer) AS answers,
-        count(score) AS scores,
-        0 AS step_scores,
-        0 AS test_outcomes
+        count(score) AS scores
     FROM new_verdicts
     GROUP BY run_id, verifier_id
-    UNION ALL
-    SELECT
-        run_id,
-        verifier_id,
-        0 AS verdicts,
-        0 AS attempts,
-        0 AS answers,
-        0 AS scores,
-        count(*) AS step_scores,
-        0 AS test_outcomes
+    UNION ALL BY NAME
+    SELECT run_id, verifier_id, count(*) AS step_scores
     FROM new_step_scores
     GROUP BY run_id, verifier_id
-    UNION ALL
-    SELECT
-        run_id,
-        verifier_id,
-        0 AS verdicts,
-        0 AS attempts,
-        0 AS answers,
-        0 AS scores,
-        0 AS step_scores,
-        count(*) AS test_outcomes
+    UNION ALL BY NAME
+    SELECT run_id, verifier_id, count(*) AS test_outcomes
     FROM new_test_outcomes
     GROUP BY run_id, verifier_id
 )
@@ -40,11 +22,11 @@ WITH given AS (
 SELECT
     run_id,
     verifier_id,
-    sum(verdicts)::BIGINT AS verdicts,
-    max(attempts)::INTEGER AS attempts,
-    sum(answers)::BIGINT AS answers,
-    sum(scores)::BIGINT AS scores,
-    sum(step_scores)::BIGINT AS step_scores,
-    sum(test_outcomes)::BIGINT AS test_outcomes
+    coalesce(sum(verdicts), 0)::BIGINT AS verdicts,
+    coalesce(max(attempts), 0)::INTEGER AS attempts,
+    coalesce(sum(answers), 0)::BIGINT AS answers,
+    coalesce(sum(scores), 0)::BIGINT AS scores,
+    coalesce(sum(step_scores), 0)::BIGINT AS step_scores,
+    coalesce(sum(test_outcomes), 0)::BIGINT AS test_outcomes
 FROM given
 GROUP BY run_id, verifier_id
