@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any, ClassVar
 
 import psycopg
@@ -76,7 +76,7 @@ _HOT = {
 _COPIED = {**_HOT, "completion_hash": "int8", "completion": "text"}
 _TEXT = {"run_id": "int4", "problem_id": "int4", "sample_index": "int4", "batch_id": "int8", "completion": "text"}
 _HOT_OF = attrgetter(*_HOT)
-_KEY = itemgetter(0, 1, 2)
+_KEY_OF = attrgetter("run_id", "problem_id", "sample_index")
 
 #: What goes into a table: names of columns, their types, rows.
 Rows = tuple[Sequence[str], Sequence[str], Iterable[Sequence[Any]]]
@@ -121,18 +121,30 @@ def write_samples(connection: sa.Connection, rows: Iterable[SampleRow]) -> dict[
     """
     raw = driver(connection)
     beside = _Beside()
-    # Sorted by key: two writers of overlapping rows meet in the same order and never deadlock.
-    copied = sorted((_copied(beside.noted(row)) for row in rows), key=_KEY)
-    tables = {
-        "samples": ([*_HOT, "completion_hash"], [*_HOT.values(), "int8"], (row[:-1] for row in copied)),
-        "completions": ([*_TEXT], [*_TEXT.values()], ((*row[:4], row[-1]) for row in copied)),
+    # Sorted by key, completions before samples: two writers of overlapping rows meet in the same order and never
+    # deadlock.
+    rows = sorted(map(beside.noted, rows), key=_KEY_OF)
+    narrow: list[tuple[Any, ...]] = []
+    # Rows are made ready while the server stores those before them. Completions are most of its work: all is hashed
+    # meanwhile.
+    tables: dict[str, Rows] = {
+        "completions": ([*_TEXT], [*_TEXT.values()], _texts(rows, narrow)),
+        "samples": ([*_HOT, "completion_hash"], [*_HOT.values(), "int8"], narrow),
     }
-    if copied and not copy_new(raw, tables):
-        new = _write_lacking(raw, copied)
+    if rows and not copy_new(raw, tables):
+        new = _write_lacking(raw, [_copied(row) for row in rows])
     else:
-        new = dict(Counter(row[3] for row in copied))
+        new = dict(Counter(row.batch_id for row in rows))
     beside.write(raw)
     return new
+
+
+def _texts(rows: Iterable[SampleRow], narrow: list[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """The wide rows, one by one; each leaves its narrow row in `narrow`."""
+    for row in rows:
+        *values, text = _copied(row)
+        narrow.append(tuple(values))
+        yield (*values[:4], text)
 
 
 def copy_new(raw: psycopg.Connection[Any], tables: Mapping[str, Rows]) -> bool:
@@ -156,9 +168,16 @@ def _write_lacking(raw: psycopg.Connection[Any], copied: Sequence[Sequence[Any]]
     """Write those of the rows that are not there yet, from a staging table."""
     raw.execute(_staging("staged_samples", _COPIED).encode())
     copy_rows(raw, "staged_samples", list(_COPIED.values()), copied)
-    names = ", ".join([*_HOT, "completion_hash"])
     # By key as above, then by place: of a sample that is staged twice, both tables take the first.
     order = "ORDER BY run_id, problem_id, sample_index, ctid"
+    raw.execute(
+        f"""
+        INSERT INTO store.completions (run_id, problem_id, sample_index, batch_id, completion)
+        SELECT run_id, problem_id, sample_index, batch_id, completion FROM staged_samples {order}
+        ON CONFLICT DO NOTHING
+        """.encode()  # noqa: S608
+    )
+    names = ", ".join([*_HOT, "completion_hash"])
     inserted = raw.execute(
         f"""
         WITH written AS (
@@ -170,13 +189,6 @@ def _write_lacking(raw: psycopg.Connection[Any], copied: Sequence[Sequence[Any]]
         SELECT batch_id, count(*)::integer FROM written GROUP BY batch_id
         """.encode()  # noqa: S608 - the names are this module's own
     ).fetchall()
-    raw.execute(
-        f"""
-        INSERT INTO store.completions (run_id, problem_id, sample_index, batch_id, completion)
-        SELECT run_id, problem_id, sample_index, batch_id, completion FROM staged_samples {order}
-        ON CONFLICT DO NOTHING
-        """.encode()  # noqa: S608
-    )
     raw.execute(b"DELETE FROM staged_samples")
     return dict(inserted)
 

@@ -95,6 +95,7 @@ _TYPES = ["int4", "int4", "int4", "int4", "int2", "int8", "text", "text", "text"
 _TYPES += ["bool"]
 _VALUES_OF = attrgetter(*_NAMES)
 _KEY_OF = attrgetter(*_NAMES[:5])
+_OUTPUT_OF = attrgetter(*_NAMES[:6])
 _ANSWERS = [_NAMES.index(name) for name in ("answer", "answer_class")]
 _STAGING = "CREATE TEMPORARY TABLE IF NOT EXISTS staged_verdicts ({}) ON COMMIT DELETE ROWS".format(
     ", ".join(f"{name} {kind}" for name, kind in zip([*_NAMES, "detail"], [*_TYPES, "text"], strict=True))
@@ -107,27 +108,25 @@ def write_verdicts(connection: sa.Connection, rows: Iterable[VerdictRow]) -> dic
     """Write verdicts and their details; returns the rows that were new, by batch. Stored verdicts stay as they are."""
     raw = driver(connection)
     rows = sorted(rows, key=_KEY_OF)  # two writers of overlapping rows meet in the same order and never deadlock
-    copied = [_copied(row) for row in rows]
-    tables: dict[str, Rows] = {"verdicts": (_NAMES, _TYPES, copied)}
-    if any(row.detail is not None for row in rows):
-        both = zip(rows, copied, strict=True)
-        outputs = ([*key[:6], Jsonb(_clean_json(row.detail))] for row, key in both if row.detail is not None)
+    # Rows are made ready while the server stores those before them.
+    tables: dict[str, Rows] = {"verdicts": (_NAMES, _TYPES, map(_copied, rows))}
+    detailed = [row for row in rows if row.detail is not None]
+    if detailed:
+        outputs = ((*_OUTPUT_OF(row), Jsonb(_clean_json(row.detail))) for row in detailed)
         tables["verifier_outputs"] = ([*_NAMES[:6], "detail"], [*_TYPES[:6], "jsonb"], outputs)
     if rows and not copy_new(raw, tables):
-        new = _write_lacking(raw, rows, copied)
+        new = _write_lacking(raw, rows)
     else:
         new = dict(Counter(row.batch_id for row in rows))
     write_sides(raw, rows)
     return new
 
 
-def _write_lacking(
-    raw: psycopg.Connection[Any], rows: Sequence[VerdictRow], copied: Sequence[Sequence[Any]]
-) -> dict[int, int]:
+def _write_lacking(raw: psycopg.Connection[Any], rows: Sequence[VerdictRow]) -> dict[int, int]:
     """Write those of the rows that are not there yet, from a staging table."""
     raw.execute(_STAGING.encode())
     details = (None if row.detail is None else json.dumps(_clean_json(row.detail)) for row in rows)
-    staged = ([*values, detail] for values, detail in zip(copied, details, strict=True))
+    staged = ((*_copied(row), detail) for row, detail in zip(rows, details, strict=True))
     copy_rows(raw, "staged_verdicts", [*_TYPES, "text"], staged)
     names = ", ".join(_NAMES)
     order = "ORDER BY run_id, problem_id, sample_index, verifier_id, attempt, ctid"
@@ -152,7 +151,9 @@ def _write_lacking(
     return dict(inserted)
 
 
-def _copied(row: VerdictRow) -> list[Any]:
+def _copied(row: VerdictRow) -> Sequence[Any]:
+    if not row.answer and not row.answer_class:
+        return _VALUES_OF(row)
     values = list(_VALUES_OF(row))
     for place in _ANSWERS:
         if values[place]:
