@@ -76,6 +76,7 @@ _HOT = {
 _COPIED = {**_HOT, "completion_hash": "int8", "completion": "text"}
 _TEXT = {"run_id": "int4", "problem_id": "int4", "sample_index": "int4", "batch_id": "int8", "completion": "text"}
 _HOT_OF = attrgetter(*_HOT)
+_TEXT_KEY_OF = attrgetter(*list(_TEXT)[:-1])
 _KEY_OF = attrgetter("run_id", "problem_id", "sample_index")
 
 #: What goes into a table: names of columns, their types, rows.
@@ -142,9 +143,9 @@ def write_samples(connection: sa.Connection, rows: Iterable[SampleRow]) -> dict[
 def _texts(rows: Iterable[SampleRow], narrow: list[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
     """The wide rows, one by one; each leaves its narrow row in `narrow`."""
     for row in rows:
-        *values, text = _copied(row)
-        narrow.append(tuple(values))
-        yield (*values[:4], text)
+        text = storable_completion(row.completion)
+        narrow.append((*_HOT_OF(row), text_hash(text)))
+        yield (*_TEXT_KEY_OF(row), text)
 
 
 def copy_new(raw: psycopg.Connection[Any], tables: Mapping[str, Rows]) -> bool:
