@@ -218,6 +218,18 @@ def test_curve_agrees_with_the_single_budget() -> None:
     assert curve.effective_problems[1] == pytest.approx(interval.n_eff)
 
 
+@pytest.mark.parametrize(("n", "c", "k"), [(50, 1, 3), (20, 4, 3), (100, 33, 2), (100, 60, 30)])
+def test_equal_problems_have_no_error_and_an_interval_of_their_number(n: int, c: int, k: int) -> None:
+    """What rounding leaves of the error must not make the interval vanish."""
+    curve = st.coverage_curve([n] * 19, [c] * 19, [k])
+    error = st.coverage_error([n] * 19, [c] * 19, k)
+    assert error is not None
+    interval = st.wilson_interval(error)
+    assert interval is not None
+    assert curve.effective_problems[0] == interval.n_eff == 19
+    assert interval.hi - interval.lo > 0.01
+
+
 def test_fixed_error_is_the_noise_of_sampling_alone() -> None:
     n, c, k = [20, 20, 30], [3, 9, 0], 5
     error = st.coverage_error(n, c, k, "fixed")

@@ -138,7 +138,7 @@ def vote_by_enumeration(labels: list, weights: list, shares: dict, k: int) -> fl
             if labels[i] is not None:
                 tally[labels[i]] = tally.get(labels[i], 0) + weights[i]
         best = max(tally.values(), default=0)
-        leaders = [answer for answer, votes in tally.items() if votes == best and best > 0]
+        leaders = [answer for answer, votes in tally.items() if votes == best]
         total += sum((Fraction(shares[answer]) for answer in leaders), Fraction(0)) / max(len(leaders), 1)
         subsets += 1
     return float(total / subsets)
@@ -166,7 +166,7 @@ def test_majority_is_the_mean_over_subsets(classes: list[tuple[int, float]], inv
 def test_class_weights_are_votes_a_sample(classes: list[tuple[int, int, float]], invalid: int) -> None:
     sizes, weights, shares = zip(*classes, strict=True)
     voting = st.answer_classes(sizes, None, shares, invalid, weights)
-    labels = [i for i, size in enumerate(sizes) for _ in range(size)] + [None] * invalid
+    labels = [i if weights[i] else None for i, size in enumerate(sizes) for _ in range(size)] + [None] * invalid
     cast = [0 if label is None else weights[label] for label in labels]
     for k in range(1, len(labels) + 1):
         expected = vote_by_enumeration(labels, cast, dict(enumerate(shares)), k)
@@ -270,6 +270,16 @@ def test_equal_weights_are_the_plain_majority(answers: list[str], k: int) -> Non
     sizes = [answers.count(answer) for answer in "ABC"]
     vote = st.weighted_majority_at_k(answers, [0.3] * len(answers), ["A"], k)
     assert _near(st.majority_at_k(sizes, [0], 0, k)) == (None if vote is None else vote.value)
+
+
+def test_answers_of_no_weight_still_are_answers() -> None:
+    """Weights of 0 tie with each other and lose to any other; drawing one sample of them is pass@1."""
+    answers = ["A", "B", "B"] * 10
+    assert st.weighted_majority_at_k(answers, [0.0] * 30, ["A"], 1).value == pytest.approx(1 / 3)  # type: ignore[union-attr]
+    simulated = st.weighted_majority_at_k(answers, [0.0] * 30, ["A"], 12, permutations=400)
+    assert simulated is not None
+    assert (simulated.method, simulated.value) == ("permutation", pytest.approx(0.5, abs=0.01))
+    assert st.weighted_majority_at_k(["A", "B"], [0.0, 1e-9], ["A"], 2).value == 0.0  # type: ignore[union-attr]
 
 
 def test_large_weighted_votes_are_simulated_with_their_error() -> None:

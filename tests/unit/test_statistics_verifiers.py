@@ -123,6 +123,9 @@ def test_majority_verdict_and_paired_counts() -> None:
         lambda: st.sample_size_paired(0.1, 0.1, 0.1, 0, 1, 0.03),
         lambda: st.beta_posterior_pass_at_k(5, 2, 1, 0, 1),
         lambda: st.dirichlet_bayes([[0, 3]], [0, 1, 2]),
+        lambda: st.dirichlet_bayes([[0, 1], [1]], [0, 1]),
+        lambda: st.g_pass_at_k(10, 3, 4, "half"),
+        lambda: st.inference_flops(8, 1, 1, 1.5, [1]),  # type: ignore[arg-type]
         lambda: st.neyman_allocation([0.5], 0),
         lambda: st.zero_success_upper_bound(5, 1.0),
     ],
@@ -149,6 +152,8 @@ def test_pairing_shrinks_the_error_by_the_correlation() -> None:
     assert found.corr > 0.9
     flat = st.paired_difference([0.5, 0.5], [0.1, 0.2])
     assert flat.corr is None
+    # Their mean is not exactly 0.1, so their standard deviation is not exactly 0.
+    assert st.paired_difference([0.1, 0.1, 0.1], [0.1, 0.2, 0.3]).corr is None
     assert st.paired_difference([0.5], [0.1]).se is None
 
 
@@ -217,7 +222,9 @@ def test_flat_prior_flatters_a_never_solved_problem() -> None:
 
 def test_dirichlet_of_two_outcomes_is_a_beta() -> None:
     found = st.dirichlet_bayes([[1, 0, 1, 1]], [0, 1])
+    assert found is not None
     assert (found.mu, found.sigma) == pytest.approx((stats.beta(4, 2).mean(), stats.beta(4, 2).std()))
+    assert st.dirichlet_bayes([], [0, 1]) is None
 
 
 def test_greedy_allocation_is_round_robin_under_one_prior() -> None:

@@ -99,13 +99,17 @@ def indexed_formula(text: str) -> np.ndarray:
     found = re.fullmatch(r"\w+_(\w)\s*=\s*(.+?),\s*\1\s*=\s*(\d+)\.\.(\d+)\b.*", text)
     assert found, f"cannot read the formula {text!r}"
     name, body, first, last = found.groups()
-    return np.asarray(formula(body, {name: np.arange(int(first), int(last) + 1)}))
+    index = np.arange(int(first), int(last) + 1)
+    return np.broadcast_to(formula(body, {name: index}), index.shape)
 
 
 def numbers(given: Any, size: int | None = None) -> Any:
-    """A list as it is, a formula as its values; '1 if CONDITION' over i = 0..size-1 as zeros and ones."""
+    """A list as it is, a formula as its values; '1 if CONDITION' or a number over i = 0..size-1 as zeros and ones."""
     if not isinstance(given, str):
         return given
+    if given.isdecimal():
+        assert size is not None
+        return np.full(size, int(given))
     if given.startswith("1 if "):
         assert size is not None
         condition = given.removeprefix("1 if ").removesuffix(" else 0")
@@ -120,6 +124,10 @@ def columns(problems: Sequence[Sequence[int]]) -> tuple[list[int], list[int]]:
     return [n for n, _ in problems], [c for _, c in problems]
 
 
+def without_nan(values: Any) -> list[float | None]:
+    return [None if math.isnan(value) else value for value in values.tolist()]
+
+
 def optional_dict(record: Any) -> dict[str, Any] | None:
     return None if record is None else asdict(record)
 
@@ -129,7 +137,7 @@ def coverage(problems: list[list[int]], k: int, policy: str = "strict") -> Any:
 
 
 def coverage_se(problems: list[list[int]], k: int, target: str, clusters: list[int] | None = None) -> Any:
-    return optional_dict(st.coverage_error(*columns(problems), k, target, clusters))
+    return optional_dict(st.coverage_error(*columns(problems), k, target.removesuffix("_problems"), clusters))
 
 
 def coverage_ci(problems: list[list[int]], k: int, method: str, level: float) -> Any:
@@ -144,10 +152,11 @@ def majority(answer_counts: Any, correct_index: list[int], invalid: int, k: int,
     return st.majority_at_k(np.asarray(counts).astype(int), correct_index, invalid, k)
 
 
-def best_of_grid(scores: Any, correct: Any, ks: list[int], ties: str, missing: str = "lowest") -> list[float | None]:
+def best_of_grid(
+    scores: Any, correct: Any, ks: list[int], ties: str = "fair", missing: str = "lowest"
+) -> list[float | None]:
     values = numbers(scores)
-    curve = st.best_of_curve(values, numbers(correct, len(values)), ks, ties, missing)
-    return [None if math.isnan(value) else value for value in curve.value.tolist()]
+    return without_nan(st.best_of_curve(values, numbers(correct, len(values)), ks, ties, missing).value)
 
 
 def weighted_majority(
@@ -217,7 +226,7 @@ def dynamic_next(problems: list[dict[str, Any]], rule: str) -> Any:
 
 def coverage_at_cost(problems: list[list[int]], ks: list[int], unit_cost: Any = 1.0) -> Any:
     cost, solved = st.coverage_at_cost(*columns(problems), ks, unit_cost)
-    return {"cost": cost.tolist(), "solved": solved.tolist()}
+    return {"cost": without_nan(cost), "solved": without_nan(solved)}
 
 
 def sample_size(K_A: float, K_B: float, sigmaA2: float, sigmaB2: float, **rest: float) -> float | None:
@@ -233,7 +242,7 @@ def prob_solved_in_next(**inputs: Any) -> float:
 
 
 def neyman(p: list[float], k: int, cost: Any = 1.0) -> list[float | None]:
-    return [None if math.isnan(share) else share for share in st.neyman_allocation(p, k, cost).tolist()]
+    return without_nan(st.neyman_allocation(p, k, cost))
 
 
 REGISTRY: dict[str, Callable[..., Any]] = {
@@ -301,7 +310,9 @@ REGISTRY: dict[str, Callable[..., Any]] = {
 
 
 def is_missing(result: Any) -> bool:
-    """None, or a record that says that its value (its error, its limits) is missing."""
+    """None, a list of nothing else, or a record that says that its value (its error, its limits) is missing."""
+    if isinstance(result, list):
+        return bool(result) and all(value is None for value in result)
     if isinstance(result, Mapping):
         return any(key in result and result[key] is None for key in ("value", "se"))
     return result is None
@@ -360,6 +371,9 @@ def test_an_unknown_input_fails() -> None:
     [
         (None, 0.5, True),
         (None, None, False),
+        (None, [None, None], False),
+        (None, [None, 0.5], True),
+        (None, [], True),
         (0.5, None, True),
         (0.5, 0.5 + 2e-9, True),
         ({"a": 1.0, "b": None}, {"a": 1.0, "b": 0.0}, True),
@@ -374,6 +388,8 @@ def test_mismatch_sees_what_differs(expected: Any, result: Any, wrong: bool) -> 
 def test_formulas_are_read_as_written() -> None:
     assert indexed_formula("s_i=(i*7919) mod 10007, i=0..3").tolist() == [0, 7919, 15838 % 10007, 23757 % 10007]
     assert numbers("1 if (31*i) mod 97 < 5", 5).tolist() == [1, 0, 0, 0, 0]
+    assert numbers("s_i=2.5, i=0..2").tolist() == [2.5, 2.5, 2.5]
+    assert numbers("1", 3).tolist() == [1, 1, 1]
     assert formula("exp(-2.5*k^-0.3)", {"k": 8.0}) == pytest.approx(math.exp(-2.5 * 8**-0.3))
     counts = indexed_formula("c_j=max(1,round(100*j^-1.0/sum_{l<=3} l^-1.0)), j=1..3 (remark); sum=100")
     assert counts.tolist() == [round(100 / j / (11 / 6)) for j in (1, 2, 3)]

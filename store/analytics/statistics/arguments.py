@@ -13,6 +13,7 @@ from store.errors import PassatkError
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
 
 
 class NoUnbiasedEstimator(PassatkError):
@@ -27,7 +28,10 @@ def require(condition: bool, message: str) -> None:
 
 def whole_numbers(name: str, value: ArrayLike) -> IntArray:
     """`value` as an int64 array; counts given as 3.0 are taken, 3.5 or NaN are refused."""
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of unequal length
+        raise InvalidStatisticArgument(f"{name} must be a table of whole numbers, got {value!r:.80}") from None
     if array.dtype.kind == "b":
         return array.astype(np.int64)
     if array.size == 0:

@@ -46,17 +46,20 @@ class DirichletEstimate:
 
 def dirichlet_bayes(
     outcomes: ArrayLike, weights: ArrayLike, prior_outcomes: ArrayLike | None = None
-) -> DirichletEstimate:
+) -> DirichletEstimate | None:
     """Bayes@N: mean and sd of the weighted outcome over problems under a uniform Dirichlet prior.
 
     outcomes [P, N]: category 0..C of each sample; weights [C+1]: worth of each category; prior_outcomes [P, D]: earlier
-    outcomes that count as pseudo-samples. Formula of the scorio package (Bayes@N).
+    outcomes that count as pseudo-samples. None without a problem. Formula of the scorio package (Bayes@N).
     """
-    seen, worth = np.atleast_2d(whole_numbers("outcomes", outcomes)), np.asarray(weights, dtype=np.float64)
+    seen, worth = whole_numbers("outcomes", outcomes), np.asarray(weights, dtype=np.float64)
+    if seen.shape == (0,):
+        return None
+    seen = np.atleast_2d(seen)
     earlier = np.zeros((seen.shape[0], 0), dtype=np.int64) if prior_outcomes is None else prior_outcomes
     prior = np.atleast_2d(whole_numbers("prior_outcomes", earlier)).reshape(seen.shape[0], -1)
     both = np.concatenate([seen, prior], axis=1)
-    require(seen.shape[0] > 0 and worth.ndim == 1, "outcomes must be a matrix and weights a list")
+    require(seen.ndim == 2 and worth.ndim == 1, "outcomes must be a matrix and weights a list")
     require(bool(np.all((both >= 0) & (both < worth.size))), f"outcomes must be categories 0 to {worth.size - 1}")
     counts = np.stack([(both == category).sum(axis=1) for category in range(worth.size)], axis=1) + 1.0
     total = counts.sum(axis=1, keepdims=True)

@@ -33,7 +33,7 @@ def paired_difference(a: ArrayLike, b: ArrayLike, clusters: Sequence[object] | N
     estimate = population_error(d) if clusters is None else clustered_error(d, clusters)
     if x.size < 2:
         return PairedDifference(estimate.mean, None, None, None, x.size)
-    varied = x.std() > 0 and y.std() > 0
+    varied = bool(np.ptp(x) > 0 and np.ptp(y) > 0)
     return PairedDifference(
         mean=estimate.mean,
         se=estimate.se,

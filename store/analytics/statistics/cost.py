@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 
-from store.analytics.statistics.arguments import require
+from store.analytics.statistics.arguments import require, whole_numbers
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,9 @@ def inference_flops(
     Closed form of the count in Brown et al. (arXiv 2407.21787): prompt 2Np + 2Ld p(p+1), each completion
     2Nq + 4Ld pq + 2Ld q(q+1), for N parameters, L layers and width d.
     """
-    p, width = prompt_tokens, num_layers * token_dim
+    whole_numbers("FLOP counts", [num_parameters, num_layers, token_dim, prompt_tokens, *decode_tokens])
+    num_parameters, p, width = int(num_parameters), int(prompt_tokens), int(num_layers) * int(token_dim)
+    decode_tokens = [int(q) for q in decode_tokens]
     require(min([num_parameters, width, p, *decode_tokens]) >= 0, "FLOP counts take no negative numbers")
     total = 2 * num_parameters * p + 2 * width * p * (p + 1)
     for q in decode_tokens:

@@ -96,7 +96,7 @@ def pass_at_k_within_var(n: IntArray, c: IntArray, k: IntArray) -> FloatArray:
 def pass_at_k_plugin_biased(n: IntArray, c: IntArray, k: IntArray) -> FloatArray:
     """The plug-in 1-(1-c/n)^k, biased low (n=100, c=1, k=100: 0.634 for 1.0): to show the bias, never as coverage."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.where(n > 0, 1.0 - (1.0 - c / n) ** k, np.nan))
+        return np.asarray(np.where(n > 0, np.where(k > 0, -np.expm1(k * np.log1p(-c / n)), 0.0), np.nan))
 
 
 @dataclass(frozen=True)

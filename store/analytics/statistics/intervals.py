@@ -18,6 +18,9 @@ from store.analytics.statistics.arguments import FloatArray, optional, require, 
 
 Target = Literal["population", "fixed", "clustered"]
 
+#: What a mean of equal numbers may be off by, relative to them.
+ROUNDING = 16 * float(np.finfo(np.float64).eps)
+
 
 @dataclass(frozen=True)
 class MeanWithError:
@@ -97,10 +100,13 @@ def wilson(mean: ArrayLike, n_eff: ArrayLike, quantile: ArrayLike) -> tuple[Floa
 
 
 def effective_size(mean: ArrayLike, se: ArrayLike, units: ArrayLike) -> FloatArray:
-    """n_eff = max(P, m(1-m)/SE^2), and P where SE is 0; broadcasts."""
+    """n_eff = max(P, m(1-m)/SE^2), and P where SE is 0; broadcasts.
+
+    An error of no more than the mean's rounding is 0: equal problems have one, and their interval would have no width.
+    """
     m, s, count = (np.asarray(part, dtype=np.float64) for part in (mean, se, units))
     with np.errstate(divide="ignore", invalid="ignore"):
-        implied = np.where(s > 0, m * (1 - m) / (s * s), 0.0)
+        implied = np.where(s > ROUNDING * np.abs(m), m * (1 - m) / (s * s), 0.0)
     return np.where(np.isnan(s), np.nan, np.maximum(count, implied))
 
 

@@ -18,12 +18,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from store.analytics.statistics.arguments import FloatArray, IntArray
+from store.analytics.statistics.arguments import BoolArray, FloatArray, IntArray
 from store.analytics.statistics.binomial import NEGLIGIBLE, binomial_pmf, deviance, likely_range
 
 _CHUNK_CELLS = 2_000_000
 ComplexArray = NDArray[np.complex128]
-BoolArray = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

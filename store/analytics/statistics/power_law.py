@@ -42,10 +42,11 @@ def power_law(a: float, b: float, k: ArrayLike) -> FloatArray:
 def power_law_required_k(a: float, b: float, target: float) -> float | None:
     """Budget at which exp(a k^b) reaches `target`: (ln target / a)^(1/b), fractional.
 
-    None where no k >= 1 reaches it (target 1, or a curve that does not rise); 1 where k = 1 is enough.
+    Below 1 where one sample gives more than that. None where no k >= 1 reaches it: target 1, or a curve that does not
+    rise (1 where that one starts high enough).
     """
     require(0 < target <= 1, f"target must lie in (0, 1], got {target}")
-    if math.exp(min(a, 0.0)) >= target:
+    if (a >= 0 or b >= 0) and math.exp(min(a, 0.0)) >= target:
         return 1.0
     if target == 1 or b >= 0:
         return None

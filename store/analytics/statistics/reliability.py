@@ -8,6 +8,7 @@ import numpy as np
 from store.analytics.statistics.arguments import (
     FloatArray,
     IntArray,
+    InvalidStatisticArgument,
     count_statistic,
     require,
     require_budget,
@@ -48,7 +49,10 @@ def g_pass_at_k(n: int, c: int, k: int, tau: str | Fraction | int) -> float | No
     tau comes as decimal text or a Fraction: the ceiling of a float product could land one too high.
     """
     n, c, k = _checked(n, c, k)
-    share = Fraction(str(tau))
+    try:
+        share = Fraction(str(tau))
+    except (ValueError, ZeroDivisionError):
+        raise InvalidStatisticArgument(f"tau must be a share such as 0.75 or 2/3, got {tau!r}") from None
     require(0 <= share <= 1, f"tau must lie between 0 and 1, got {tau}")
     if k > n:
         return None

@@ -68,7 +68,7 @@ def _within(p: float, k: int) -> float:
     """1 - (1-p)^k without cancellation."""
     if p >= 1:
         return 1.0 if k else 0.0
-    return -math.expm1(k * math.log1p(-p))
+    return -math.expm1(k * math.log1p(-p)) if p > 0 else 0.0
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ not matter for the likelihood (a stopping rule is ignorable), only for the unbia
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,31 +28,31 @@ def beta_pass_at_k(alpha: float, beta: float, k: int) -> float:
 
 
 def scaled_beta_pass_at_k(alpha: float, beta: float, scale: float, k: int) -> float:
-    """pass@k where p/scale ~ Beta(alpha, beta): 1 - 2F1(-k, a; a+b; scale), by Gauss-Jacobi quadrature.
+    """pass@k where p/scale ~ Beta(alpha, beta): 1 - 2F1(-k, a; a+b; scale).
 
-    The alternating series of 2F1 loses every digit for large k; all nodes here contribute with one sign.
+    The alternating series of 2F1 loses every digit for large k; the integral's terms all have one sign.
     """
     _require_shape(alpha, beta)
     require(0 < scale <= 1, f"scale must lie in (0, 1], got {scale}")
-    budget = require_budget(k)
-    nodes, weights = special.roots_jacobi(200 + int(4 * math.sqrt(budget)), beta - 1, alpha - 1)
-    solved = -np.expm1(budget * np.log1p(-scale * np.minimum((1 + nodes) / 2, 1 - 1e-16)))
-    return float(solved @ weights / weights.sum())
+    return _pass_at_k_of_tail(lambda z: float(special.betaincc(alpha, beta, math.exp(-z))), scale, require_budget(k))
 
 
 def kumaraswamy_pass_at_k(alpha: float, beta: float, k: int) -> float:
-    """pass@k where p ~ Kumaraswamy(alpha, beta), F(x) = 1-(1-x^a)^b: int k (1-x)^(k-1) (1-x^a)^b dx, x = exp(-z)."""
+    """pass@k where p ~ Kumaraswamy(alpha, beta), F(p) = 1-(1-p^a)^b."""
     _require_shape(alpha, beta)
-    budget = require_budget(k)
-    if budget == 0:
+    return _pass_at_k_of_tail(lambda z: float((-math.expm1(-alpha * z)) ** beta), 1.0, require_budget(k))
+
+
+def _pass_at_k_of_tail(tail: Callable[[float], float], scale: float, k: int) -> float:
+    """int_0^scale k (1-p)^(k-1) P(rate > p) dp over p = scale exp(-z), given z -> P(rate > p); all terms positive."""
+    if k == 0:
         return 0.0
 
     def integrand(z: float) -> float:
-        x = math.exp(-z)
-        tail = -math.expm1(-alpha * z)
-        return float(budget * x * math.exp((budget - 1) * math.log1p(-x) if x < 1 else -math.inf) * tail**beta)
+        p = scale * math.exp(-z)
+        return k * p * math.exp((k - 1) * math.log1p(-p) if p < 1 else -math.inf) * tail(z)
 
-    middle = math.log(budget) + 1
+    middle = math.log(max(k * scale, 1.0)) + 1
     parts = (
         integrate.quad(integrand, low, high, epsabs=1e-13, epsrel=1e-12, limit=400)[0]
         for low, high in ((1e-300, middle), (middle, middle + 45))

@@ -9,7 +9,14 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from store.analytics.statistics.arguments import FloatArray, IntArray, require, require_budget, require_budgets
+from store.analytics.statistics.arguments import (
+    BoolArray,
+    FloatArray,
+    IntArray,
+    require,
+    require_budget,
+    require_budgets,
+)
 
 Transform = Literal["identity", "softmax", "sigmoid", "rank"]
 TIE_TOLERANCE = 1e-12
@@ -89,13 +96,21 @@ def _ballots(
     return Ballots(labels, np.where(labels < len(names), votes, 0.0), shares)
 
 
-def _winner_shares(tally: FloatArray, shares: FloatArray) -> FloatArray:
-    """Mean share correct [S] of the leading classes of each row of totals [S, m]; 0 where nobody has any weight."""
+def _winner_shares(tally: FloatArray, drawn: BoolArray, shares: FloatArray) -> FloatArray:
+    """Mean share correct [S] of the leading classes of each row of totals [S, m]; 0 where no class was drawn.
+
+    A class that was `drawn` [S, m] with weights of 0 alone ties with others like it and loses to any other.
+    """
     if shares.size == 0:
         return np.zeros(tally.shape[0])
-    best = tally.max(axis=1, keepdims=True)
-    leads = (tally >= best * (1 - TIE_TOLERANCE)) & (best > 0)
+    leads = drawn & (tally >= tally.max(axis=1, keepdims=True) * (1 - TIE_TOLERANCE))
     return np.asarray((leads @ shares) / np.maximum(leads.sum(axis=1), 1))
+
+
+def _tallied(cells: IntArray, weights: FloatArray, size: int) -> tuple[FloatArray, BoolArray]:
+    """Total weight of each of `size` cells, and whether anything fell into it."""
+    tally = np.bincount(cells, weights=weights, minlength=size).astype(np.float64)
+    return tally, np.asarray(np.bincount(cells, minlength=size) > 0 if not weights.all() else tally > 0)
 
 
 def _enumerated(ballots: Ballots, k: int) -> float:
@@ -104,10 +119,11 @@ def _enumerated(ballots: Ballots, k: int) -> float:
     total, subsets = 0.0, itertools.combinations(range(n), k)
     while chunk := list(itertools.islice(subsets, _CHUNK_SUBSETS)):
         rows = np.array(chunk, dtype=np.int64).reshape(len(chunk), k)
-        cells = ballots.labels[rows] + (m + 1) * np.arange(len(chunk))[:, None]
-        weights = ballots.weights[rows].ravel()
-        tally = np.bincount(cells.ravel(), weights=weights, minlength=len(chunk) * (m + 1)).astype(np.float64)
-        total += float(_winner_shares(tally.reshape(len(chunk), m + 1)[:, :-1], ballots.shares).sum())
+        cells = (ballots.labels[rows] + (m + 1) * np.arange(len(chunk))[:, None]).ravel()
+        tally, drawn = _tallied(cells, ballots.weights[rows].ravel(), len(chunk) * (m + 1))
+        table = (len(chunk), m + 1)
+        leaders = _winner_shares(tally.reshape(table)[:, :-1], drawn.reshape(table)[:, :-1], ballots.shares)
+        total += float(leaders.sum())
     return total / math.comb(n, k)
 
 
@@ -120,9 +136,10 @@ def _simulated(ballots: Ballots, ks: IntArray, permutations: int, seed: int) -> 
     for row in range(permutations):
         order = random.permutation(n)
         labels, weights = ballots.labels[order], ballots.weights[order]
-        tallies = [np.bincount(labels[:k], weights=weights[:k], minlength=m + 1)[:-1] for k in ks[columns].tolist()]
+        tallies = [_tallied(labels[:k], weights[:k], m + 1) for k in ks[columns].tolist()]
         if tallies:
-            outcome[row, columns] = _winner_shares(np.stack(tallies), ballots.shares)
+            tally, drawn = np.stack([part for part, _ in tallies]), np.stack([part for _, part in tallies])
+            outcome[row, columns] = _winner_shares(tally[:, :-1], drawn[:, :-1], ballots.shares)
     return outcome
 
 
