@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from store.analytics.result import Result
     from store.analytics.snapshot import Snapshot
 
+#: Whether a prompt and its request are paid once for all samples of the request, or once for each.
+PromptPer = Literal["request", "sample"]
+
 
 def cost(
     snapshot: Snapshot,
@@ -21,19 +24,31 @@ def cost(
     verifier: str | None = None,
     k: Budgets | None = None,
     price_day: str | None = None,
+    prompt_per: PromptPer = "request",
+    verifier_priced: Literal["no", "yes"] = "no",
     quarantined: Literal["include", "exclude"] = "include",
 ) -> Result:
     """What do k samples for every problem cost, and what does one solved problem cost? One row per run and k."""
-    return snapshot.query("cost", run=run, verifier=verifier, k=k, price_day=price_day, quarantined=quarantined)
+    return snapshot.query(
+        "cost",
+        run=run,
+        verifier=verifier,
+        k=k,
+        price_day=price_day,
+        prompt_per=prompt_per,
+        verifier_priced=verifier_priced,
+        quarantined=quarantined,
+    )
 
 
 def token_use(
     snapshot: Snapshot,
     *,
     run: Names | None = None,
+    prompt_per: PromptPer = "request",
 ) -> Result:
     """How many tokens does one sample take on average? One row per run."""
-    return snapshot.query("token_use", run=run)
+    return snapshot.query("token_use", run=run, prompt_per=prompt_per)
 
 
 def cost_to_target(
@@ -43,6 +58,8 @@ def cost_to_target(
     *,
     verifier: str | None = None,
     price_day: str | None = None,
+    prompt_per: PromptPer = "request",
+    verifier_priced: Literal["no", "yes"] = "no",
     quarantined: Literal["include", "exclude"] = "include",
 ) -> Result:
     """How many samples, and how much money, does each run need to solve a given share of the problems?
@@ -50,7 +67,14 @@ def cost_to_target(
     One row per run.
     """
     return snapshot.query(
-        "cost_to_target", run=run, target=target, verifier=verifier, price_day=price_day, quarantined=quarantined
+        "cost_to_target",
+        run=run,
+        target=target,
+        verifier=verifier,
+        price_day=price_day,
+        prompt_per=prompt_per,
+        verifier_priced=verifier_priced,
+        quarantined=quarantined,
     )
 
 
@@ -61,11 +85,20 @@ def cost_table(
     verifier: str | None = None,
     attempts: Budgets | None = None,
     price_day: str | None = None,
+    prompt_per: PromptPer = "request",
+    verifier_priced: Literal["no", "yes"] = "no",
     quarantined: Literal["include", "exclude"] = "include",
 ) -> Result:
     """What do runs cost in all and per solved problem, each at its own number of attempts? One row per run."""
     return snapshot.query(
-        "cost_table", run=run, verifier=verifier, attempts=attempts, price_day=price_day, quarantined=quarantined
+        "cost_table",
+        run=run,
+        verifier=verifier,
+        attempts=attempts,
+        price_day=price_day,
+        prompt_per=prompt_per,
+        verifier_priced=verifier_priced,
+        quarantined=quarantined,
     )
 
 
@@ -89,6 +122,8 @@ def coverage_at_budget(
     *,
     verifier: str | None = None,
     price_day: str | None = None,
+    prompt_per: PromptPer = "request",
+    verifier_priced: Literal["no", "yes"] = "no",
     quarantined: Literal["include", "exclude"] = "include",
 ) -> Result:
     """How many problems does each run solve for a given amount of money, and which run solves most?
@@ -96,7 +131,14 @@ def coverage_at_budget(
     One row per run and budget.
     """
     return snapshot.query(
-        "coverage_at_budget", run=run, usd=usd, verifier=verifier, price_day=price_day, quarantined=quarantined
+        "coverage_at_budget",
+        run=run,
+        usd=usd,
+        verifier=verifier,
+        price_day=price_day,
+        prompt_per=prompt_per,
+        verifier_priced=verifier_priced,
+        quarantined=quarantined,
     )
 
 
@@ -107,10 +149,21 @@ def pareto(
     verifier: str | None = None,
     k: Budgets | None = None,
     price_day: str | None = None,
+    prompt_per: PromptPer = "request",
+    verifier_priced: Literal["no", "yes"] = "no",
     quarantined: Literal["include", "exclude"] = "include",
 ) -> Result:
     """Which runs, at which number of samples, solve most for their money? One row per run and k on the frontier."""
-    return snapshot.query("pareto", run=run, verifier=verifier, k=k, price_day=price_day, quarantined=quarantined)
+    return snapshot.query(
+        "pareto",
+        run=run,
+        verifier=verifier,
+        k=k,
+        price_day=price_day,
+        prompt_per=prompt_per,
+        verifier_priced=verifier_priced,
+        quarantined=quarantined,
+    )
 
 
 def flops(
@@ -122,6 +175,7 @@ def flops(
     *,
     verifier: str | None = None,
     k: Budgets | None = None,
+    prompt_per: PromptPer = "request",
     quarantined: Literal["include", "exclude"] = "include",
 ) -> Result:
     """How much computing do k samples of every problem take? One row per run and k."""
@@ -133,5 +187,6 @@ def flops(
         width=width,
         verifier=verifier,
         k=k,
+        prompt_per=prompt_per,
         quarantined=quarantined,
     )

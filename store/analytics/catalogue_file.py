@@ -20,7 +20,7 @@ from store.analytics.segments import Segment, make_durable, reading
 CATALOGUE = "catalogue.duckdb"
 _UNPUBLISHED = "catalogue.unpublished-"
 #: Raised when the layout below changes: a mirror of another layout is built anew.
-LAYOUT = 9
+LAYOUT = 10
 
 Columns = dict[str, list[tuple[str, str]]]
 

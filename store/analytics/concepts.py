@@ -1,4 +1,7 @@
-"""Catalogued queries: one .sql file a concept, its header saying what it answers and what it takes."""
+"""Catalogued queries: one .sql file a concept, its header saying what it answers and what it takes.
+
+What several share stands once in `sql/parts`: a line `-- include: NAME` stands for the lines of `sql/parts/NAME.sql`.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ _HEADER = re.compile(r"^-- (?P<field>title|question|grain|source|parameter|colum
 _PARAMETER = re.compile(r"^ \((?P<kind>[^,)]+)(?:, default (?P<default>[^)]+))?\): (?P<text>.+)$")
 _COLUMN = re.compile(r"^(?: \[(?P<unit>[^\]]+)\])?: (?P<text>.+)$")
 _PLACE = re.compile(r"\$(\w+)")
+_INCLUDE = re.compile(r"^-- include: (\w+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -83,11 +87,11 @@ def concept(name: str) -> CatalogueEntry:
 
 
 def parse_concept(name: str, text: str) -> CatalogueEntry:
-    """Read a concept file; raises ValueError where its header is not one."""
+    """Read a concept file; raises ValueError where its header is not one, or includes what is not there."""
     header: dict[str, str] = {}
     parameters: list[Parameter] = []
     columns: list[Column] = []
-    lines = text.splitlines()
+    lines = _INCLUDE.sub(lambda line: _part(name, line.group(1)), text).splitlines()
     count = next((place for place, line in enumerate(lines) if not line.startswith("--")), len(lines))
     for line in lines[:count]:
         match = _HEADER.match(line)
@@ -105,6 +109,13 @@ def parse_concept(name: str, text: str) -> CatalogueEntry:
         raise ValueError(f"{name}.sql: the header lacks {', '.join(sorted(missing)) or 'columns'}")
     sql = "\n".join(lines[count:]).strip()
     return CatalogueEntry(name, **header, parameters=tuple(parameters), columns=tuple(columns), sql=sql)
+
+
+def _part(query: str, name: str) -> str:
+    file = files("store.analytics").joinpath("sql", "parts", f"{name}.sql")
+    if not file.is_file():
+        raise ValueError(f"{query}.sql: there is no part {name} to include")
+    return file.read_text(encoding="utf-8").rstrip("\n")
 
 
 def _parameter(query: str, name: str, rest: str) -> Parameter:

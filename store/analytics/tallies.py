@@ -64,6 +64,10 @@ TALLIES: dict[str, tuple[str, list[tuple[str, str, str]]]] = {
             ("prompt_squares", "DOUBLE", "sum of p(p+1) over requests, p being a prompt's tokens"),
             ("completion_squares", "DOUBLE", "sum of q(q+1) over samples, q being a completion's tokens"),
             ("token_products", "DOUBLE", "sum of p q over samples"),
+            ("whole_prompt_tokens", "BIGINT", "prompt tokens with the whole prompt counted for every sample"),
+            ("whole_cached_prompt_tokens", "BIGINT", "of them from the prefix cache"),
+            ("whole_cache_write_tokens", "BIGINT", "of them written to a paid cache"),
+            ("whole_prompt_squares", "DOUBLE", "sum of p(p+1) over samples"),
         ],
     ),
     "verifier_uses": (
@@ -80,12 +84,13 @@ TALLIES: dict[str, tuple[str, list[tuple[str, str, str]]]] = {
         ],
     ),
     "judging_costs": (
-        "What judging by a model took, per run, verifier, problem and judging model.",
+        "What judging by a model took, per run, verifier, problem, judging model and outcome.",
         [
             ("run_id", "INTEGER", "run"),
             ("verifier_id", "INTEGER", "verifier"),
             ("problem_id", "INTEGER", "problem"),
             ("model_id", "INTEGER", "model that judged; null when unknown"),
+            ("correct", "BOOLEAN", "how the samples were judged; null: undecided, or pairs were compared"),
             ("samples", "INTEGER", "samples judged at a known cost"),
             ("requests", "BIGINT", "requests"),
             ("prompt_tokens", "BIGINT", "tokens of the prompts"),
@@ -107,6 +112,7 @@ TALLIES: dict[str, tuple[str, list[tuple[str, str, str]]]] = {
             ("completion_tokens", "BIGINT", "completion tokens"),
             ("median_completion_tokens", "DOUBLE", "median completion tokens of a sample"),
             ("truncated", "INTEGER", "samples that ended at the longest length allowed"),
+            ("whole_prompt_tokens", "BIGINT", "prompt tokens with the whole prompt counted for every sample"),
         ],
     ),
 }
@@ -119,7 +125,7 @@ KEYS = {
     "agreement_counts": 4,
     "token_counts": 4,
     "verifier_uses": 2,
-    "judging_costs": 4,
+    "judging_costs": 5,
     "sample_counts": 2,
 }
 

@@ -111,9 +111,7 @@ def _tally_portion(rows: Rows, runs: list[int], again: set[int]) -> None:
     facts = {one.fact for one in new}
     if "samples" in facts:
         rows.insert("sample_counts")
-    if "verdict_costs" in facts:
-        rows.insert("judging_costs")
-    if "verdicts" not in facts:
+    if not facts & {"verdicts", "verdict_costs"}:
         return
     listed = ", ".join(map(str, runs))
     used = f"FROM analytics.verifier_uses WHERE run_id IN ({listed})"
@@ -124,7 +122,16 @@ def _tally_portion(rows: Rows, runs: list[int], again: set[int]) -> None:
         if repeated
         else f"CREATE OR REPLACE TEMP VIEW judged AS {_sql('judged_once')}"
     )
-    connection.execute(
+    if "verdict_costs" in facts:
+        rows.insert("judging_costs")
+    if "verdicts" in facts:
+        _tally_verdicts(rows, new, old, used)
+    connection.execute(f"DROP {'TABLE' if repeated else 'VIEW'} judged")
+
+
+def _tally_verdicts(rows: Rows, new: list[Segment], old: list[Segment], used: str) -> None:
+    """The tallies of the samples in `judged`; `used` selects what their verifiers gave."""
+    rows.connection.execute(
         f"CREATE OR REPLACE TEMP TABLE answering AS SELECT DISTINCT run_id, verifier_id {used} AND answers > 0"
     )
     rows.insert("problem_counts")
@@ -135,7 +142,6 @@ def _tally_portion(rows: Rows, runs: list[int], again: set[int]) -> None:
     several = f"SELECT count(*) FROM (SELECT run_id {used} GROUP BY run_id HAVING count(DISTINCT verifier_id) > 1)"  # noqa: S608
     if rows.number(several):  # comparing verifiers takes a join that a single verifier need not pay
         _tally_beside(rows, old, answers)
-    connection.execute(f"DROP {'TABLE' if repeated else 'VIEW'} judged")
 
 
 def _tally_tokens(rows: Rows, new: list[Segment], old: list[Segment]) -> None:

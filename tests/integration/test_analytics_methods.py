@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from itertools import combinations, permutations
@@ -20,7 +21,7 @@ from store.analytics import statistics as st
 from store.analytics.cli import queries as queries_command
 from store.analytics.cli import query as query_command
 from store.analytics.concepts import catalogue, concept
-from store.analytics.errors import BadParameter, NothingJudged, UnknownName
+from store.analytics.errors import BadParameter, NoPrice, NothingJudged, UnknownName, UnknownParameter
 from store.analytics.refresh import refresh
 from store.analytics.statistics.arguments import NoUnbiasedEstimator
 from store.analytics.store_address import store_address
@@ -90,7 +91,7 @@ def _fill(connection: sa.Connection) -> None:
         "INSERT INTO store.generated_tests (problem_id, suite, position, code) "
         "SELECT 1 + i / 2, 's', i, 'assert' FROM generate_series(0, 7) AS i"
     )
-    for name in ("tiny", "DeepSeek-Coder-V2-Instruct", "GPT-4o", "Claude 3.5 Sonnet", "by-hour", "judge"):
+    for name in ("tiny", "DeepSeek-Coder-V2-Instruct", "GPT-4o", "Claude 3.5 Sonnet", "by-hour", "judge", "dear-judge"):
         connection.execute(sa.insert(models).values(name=name, location=name, backend="none"))
     day = {"valid_from": sa.text("DATE '2024-01-01'")}
     full = {f"{name}_usd_per_mtok": usd for name, usd in PRICES.items() if name != "request"}
@@ -108,6 +109,7 @@ def _fill(connection: sa.Connection) -> None:
     _lite(connection)
     _designs(connection)
     _unsure(connection)
+    _judged(connection)
     connection.exec_driver_sql(
         "INSERT INTO store.stage_costs (run_id, stage, model_id, requests, input_tokens, cached_input_tokens, "
         "cache_write_tokens, output_tokens, reasoning_tokens, gpu_seconds, usd) VALUES "
@@ -201,6 +203,37 @@ def _unsure(connection: sa.Connection) -> None:
     ):
         _draw(connection, run, problem, 4)
         _judge(connection, run, problem, 1, verdicts)
+
+
+def _judged(connection: sa.Connection) -> None:
+    """Run `judged`: samples that differ in every count of tokens, and in what judging them took.
+
+    Run `unpriced-judge`: the same, judged by a model without a price.
+    """
+    for name, model in (("judged", 6), ("unpriced-judge", 7)):
+        run = _run(connection, name, 1)
+        for problem, outcomes in ((1, "10?10"), (2, "0010"), (3, "0000")):
+            _draw(connection, run, problem, len(outcomes))
+            signs = {"1": _outcome(True), "0": _outcome(False), "?": {"outcome": "undecided", "reason": "no answer"}}
+            for verifier in (1, 4):
+                _judge(connection, run, problem, verifier, [signs[sign] for sign in outcomes])
+        values = {"run": run, "model": model}
+        drawn = """
+            UPDATE store.samples SET prompt_tokens = 100 + 7 * problem_id + sample_index,
+                completion_tokens = 20 + 31 * sample_index * problem_id, request_samples = 1 + mod(sample_index, 3),
+                cached_prompt_tokens = 10 * sample_index, cache_write_tokens = 3 * problem_id,
+                reasoning_tokens = sample_index
+            WHERE run_id = :run
+        """
+        connection.execute(sa.text(drawn), values)
+        judged = """
+            INSERT INTO store.verdict_costs (run_id, problem_id, sample_index, verifier_id, attempt, batch_id, model_id,
+                requests, prompt_tokens, completion_tokens)
+            SELECT run_id, problem_id, sample_index, verifier_id, attempt, batch_id, :model, 1,
+                1000 + 300 * sample_index, 10 * problem_id
+            FROM store.verdicts WHERE verifier_id = 4 AND run_id = :run AND (problem_id, sample_index) <> (2, 1)
+        """
+        connection.execute(sa.text(judged), values)
 
 
 #: Pairs of run `rich` as (problem, first shown, shown second, winner); both orders of a pair but for the last two.
@@ -477,6 +510,121 @@ def test_five_classes_of_tokens_requests_and_verification_are_priced(snapshot: S
     assert judged["usd_verification"] == pytest.approx(2 * (1000 * 1.0 + 10 * 4.0) / 1e6)
     hourly = snapshot.query("cost", run="hourly", k=[2]).records()[0]
     assert hourly["usd_per_problem"] == pytest.approx(2 * 10 * 3.6 / 3600)
+
+
+_ROWS = """
+    SELECT s.problem_id, v.outcome, s.prompt_tokens, coalesce(s.cached_prompt_tokens, 0) AS cached,
+        coalesce(s.cache_write_tokens, 0) AS written, s.completion_tokens, coalesce(s.reasoning_tokens, 0) AS hidden,
+        s.request_samples, coalesce(c.prompt_tokens * 1.0 + c.completion_tokens * 4.0, 0) / 1e6 AS judging
+    FROM store.samples AS s
+    JOIN store.runs AS r USING (run_id)
+    JOIN store.verdicts AS v USING (run_id, problem_id, sample_index)
+    LEFT JOIN store.verdict_costs AS c USING (run_id, problem_id, sample_index, verifier_id, attempt)
+    WHERE r.name = :run AND v.verifier_id = 4
+    ORDER BY s.problem_id, s.sample_index
+"""
+
+
+def brute_dollars(run: str, prompt_per: str, priced: str) -> list[list[tuple[float, bool]]]:
+    """(dollars, correct) of each sample that verifier 4 decided, by problem, from the store's own rows.
+
+    What judging the undecided ones took is spread over the decided ones of their problem.
+    """
+    found: dict[int, list[tuple[float, bool]]] = {}
+    undecided: dict[int, float] = {}
+    with transaction() as connection:
+        rows = connection.execute(sa.text(_ROWS), {"run": run}).all()
+    for row in rows:
+        plain = row.prompt_tokens - row.cached - row.written
+        prompt = plain * PRICES["input"] + row.cached * PRICES["cached_input"] + row.written * PRICES["cache_write"]
+        said = (row.completion_tokens - row.hidden) * PRICES["output"] + row.hidden * PRICES["reasoning"]
+        shared = row.request_samples if prompt_per == "request" else 1
+        judging = float(row.judging) if priced == "yes" else 0.0
+        if row.outcome == "undecided":
+            undecided[row.problem_id] = undecided.get(row.problem_id, 0.0) + judging
+        else:
+            usd = (prompt / 1e6 + PRICES["request"]) / shared + said / 1e6 + judging
+            found.setdefault(row.problem_id, []).append((usd, row.outcome == "correct"))
+    return [
+        [(usd + undecided.get(problem, 0.0) / len(own), right) for usd, right in own] for problem, own in found.items()
+    ]
+
+
+def until_solved(samples: list[tuple[float, bool]], k: int) -> float:
+    """Mean over all orders of the dollars up to the first correct sample, at most k."""
+    orders = list(permutations(samples, k))
+    total = 0.0
+    for order in orders:
+        for usd, right in order:
+            total += usd
+            if right:
+                break
+    return total / len(orders)
+
+
+@pytest.mark.parametrize("run", ["rich", "judged"])
+@pytest.mark.parametrize("prompt_per", ["request", "sample"])
+@pytest.mark.parametrize("priced", ["no", "yes"])
+def test_what_is_paid_for_is_brute_force(snapshot: Snapshot, run: str, prompt_per: str, priced: str) -> None:
+    """Every money query, from each sample's own row, with prompts shared or not and the verifier paid or not."""
+    samples = brute_dollars(run, prompt_per, priced)
+    told = {"verifier": "proxy", "prompt_per": prompt_per, "verifier_priced": priced}
+    size, means = len(samples), [sum(usd for usd, _ in own) / len(own) for own in samples]
+    solved = [st.pass_at_k(len(own), sum(right for _, right in own), 2) for own in samples]
+    (record,) = snapshot.query("cost", run=run, k=[2], **told).records()
+    assert record["usd_total"] == pytest.approx(2 * sum(means), rel=1e-12)
+    assert record["usd_per_problem"] == pytest.approx(2 * sum(means) / size, rel=1e-12)
+    assert record["usd_per_solved"] == pytest.approx(2 * sum(means) / sum(solved), rel=1e-12)
+    assert record["usd_until_solved"] == pytest.approx(sum(until_solved(own, 2) for own in samples) / size, rel=1e-12)
+    interval = st.ratio_interval([2 * mean for mean in means], solved, resamples=0).fieller
+    assert (record["low"], record["high"]) == (pytest.approx(interval) if interval else (None, None))
+    plain = snapshot.query("cost", run=run, k=[2], **told | {"verifier_priced": "no"}).records()[0]
+    more = record["usd_verification"] if priced == "yes" else 0.0
+    assert record["usd_per_problem"] == pytest.approx(plain["usd_per_problem"] + more, rel=1e-12)
+    (table,) = snapshot.query("cost_table", run=run, attempts=2, **told).records()
+    assert table["usd_total"] == pytest.approx(2 * sum(means), rel=1e-12)
+    assert table["usd_per_attempt"] == pytest.approx(sum(means) / size, rel=1e-12)
+    (bought,) = snapshot.query("coverage_at_budget", run=run, usd=2 * sum(means), **told).records()
+    assert (bought["k"], bought["solved"]) == pytest.approx((2.0, sum(solved)), rel=1e-9)
+    assert snapshot.query("pareto", run=run, k=[2], **told).records()[0]["usd_total"] == record["usd_total"]
+    target = snapshot.query("cost_to_target", run=run, target=sum(solved) / size - 1e-9, **told).records()[0]
+    assert target["usd_total"] == pytest.approx(target["k"] * sum(means), rel=1e-12)
+    for name in ("cost", "cost_table", "pareto"):
+        answer = snapshot.query(name, run=run, **told)
+        assert any("paid for every sample" in note for note in answer.notes) == (prompt_per == "sample")
+        assert any("took to judge is paid for" in note for note in answer.notes) == (priced == "yes")
+        rows = snapshot.rows(answer.sql)
+        assert sum(row["paid_judging_usd"] for row in rows) == pytest.approx(
+            sum(row["judging_usd"] for row in rows) if priced == "yes" else 0.0
+        )
+
+
+def test_paying_for_a_verifier_whose_cost_is_not_known_is_refused(snapshot: Snapshot) -> None:
+    with pytest.raises(NothingJudged, match=r'No cost of judging run "rich" by chain@1 is recorded.*verifier_priced'):
+        snapshot.query("cost", run="rich", verifier_priced="yes")
+    with pytest.raises(NoPrice, match=r"for dear-judge, which judged for proxy@1: `passatk price set"):
+        snapshot.query("cost", run="unpriced-judge", verifier="proxy", verifier_priced="yes")
+    for name, value in (("prompt_per", "token"), ("verifier_priced", "maybe")):
+        with pytest.raises(BadParameter, match=f"{name} must be one of .* not '{value}'"):
+            snapshot.query("cost", run="rich", **{name: value})
+    with pytest.raises(UnknownParameter, match='no parameter "verifier_priced"'):
+        snapshot.query("flops", run="rich", parameters=1e9, layers=2, width=8, verifier_priced="yes")
+
+
+def test_prompts_of_every_sample_count_in_tokens_and_operations(snapshot: Snapshot) -> None:
+    shared, whole = (
+        snapshot.query("token_use", run="rich", prompt_per=name).records()[0] for name in ("request", "sample")
+    )
+    assert (shared["prompt_tokens"], whole["prompt_tokens"]) == (PROMPT / SHARED, PROMPT)
+    assert whole["tokens"] == PROMPT + COMPLETION
+    size = {"parameters": 1e9, "layers": 16, "width": 2048}
+    record = snapshot.query("flops", run="rich", k=[2], prompt_per="sample", **size).records()[0]
+    assert record["flops"] == pytest.approx(2 * st.inference_flops(10**9, 16, 2048, PROMPT, [COMPLETION]))
+    asked = ["cost", "--run", "judged", "--verifier", "proxy", "--k", "2", "--prompt-per", "sample"]
+    shown = CliRunner().invoke(query_command, [*asked, "--verifier-priced", "yes", "--format", "json"])
+    told = {"verifier": "proxy", "prompt_per": "sample", "verifier_priced": "yes"}
+    (known,) = snapshot.query("cost", run="judged", k=[2], **told).records()
+    assert json.loads(shown.stdout)[0]["usd_total"] == known["usd_total"]
 
 
 def test_what_is_undecided_bounds_coverage(snapshot: Snapshot) -> None:

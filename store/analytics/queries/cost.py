@@ -12,7 +12,7 @@ from store.analytics.concepts import CatalogueEntry
 from store.analytics.naming import find_runs, judged_by
 from store.analytics.queries.counts import ProblemCounts, budgets, notes_on, problem_counts, refuse_designs
 from store.analytics.queries.grids import CostGrids, cost_grids, fieller_limits
-from store.analytics.queries.pricing import Spent, day_of, spent_on
+from store.analytics.queries.pricing import Paying, Spent, notes_on_paying, spent_on
 from store.analytics.result import Result, table_of
 
 if TYPE_CHECKING:
@@ -59,13 +59,13 @@ def cost(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping[str, Any
     judged = judged_by(snapshot, find_runs(snapshot, parameters["run"]), parameters["verifier"])
     refuse_designs(judged)
     counts = problem_counts(snapshot, judged, parameters["quarantined"])
-    day = day_of(snapshot, entry.name, parameters["price_day"])
-    spent, sql = spent_on(snapshot, counts, day, parameters["quarantined"])
+    paying = Paying.asked(snapshot, entry.name, parameters)
+    spent, sql = spent_on(snapshot, counts, paying)
     ks = budgets(parameters["k"], [one.n_min for one in counts])
     rows: list[tuple[Any, ...]] = []
     for one, grids in zip(spent, cost_grids(counts, np.array(ks, dtype=np.int64)), strict=True):
         rows += _rows(one, ks, grids) if ks else []
-    return Result(table_of(_COLUMNS, rows), tuple(notes_on(counts, ks)), sql)
+    return Result(table_of(_COLUMNS, rows), (*notes_on(counts, ks), *notes_on_paying(paying, spent)), sql)
 
 
 def _rows(money: Spent, ks: Sequence[int], grids: CostGrids) -> list[tuple[Any, ...]]:

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from store.analytics.concepts import CatalogueEntry
 from store.analytics.errors import BadParameter, NothingJudged
-from store.analytics.naming import find_runs, judged_by
+from store.analytics.naming import find_runs, judged_by, snapshot_day
 from store.analytics.queries.comparison import paired, problem_names
 from store.analytics.queries.counts import ProblemCounts, budgets, notes_on, problem_counts, refuse_designs
 from store.analytics.queries.grids import fieller_limits
-from store.analytics.queries.pricing import Spent, day_of, spent_on
+from store.analytics.queries.pricing import Paying, Spent, aligned, notes_on_paying, spent_on
 from store.analytics.result import Result, table_of
 from store.analytics.statistics.coverage import pass_at_k_grid
 from store.analytics.statistics.curves import mean_curve
@@ -71,23 +71,19 @@ _FLOPS = {"run": "s", "verifier": "s", "k": "i", "flops": "f", "flops_total": "f
 
 def _priced(
     snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping[str, Any]
-) -> tuple[list[ProblemCounts], list[Spent], str]:
+) -> tuple[list[ProblemCounts], list[Spent], list[str], str]:
+    """Counts and dollars of each run, what a reader must know about the paying, and the SQL behind them."""
     judged = judged_by(snapshot, find_runs(snapshot, parameters["run"]), parameters["verifier"])
     refuse_designs(judged)
     counts = problem_counts(snapshot, judged, parameters["quarantined"])
-    day = day_of(snapshot, entry.name, parameters["price_day"])
-    spent, _ = spent_on(snapshot, counts, day, parameters["quarantined"])
-    values = {
-        "run_ids": [one.run.run_id for one in judged],
-        "verifier_ids": [one.verifier.verifier_id for one in judged],
-        "quarantined": parameters["quarantined"],
-    }
-    return counts, spent, entry.filled(values)
+    paying = Paying.asked(snapshot, entry.name, parameters)
+    spent, sql = spent_on(snapshot, counts, paying)
+    return counts, spent, notes_on_paying(paying, spent), sql
 
 
 def cost_table(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping[str, Any]) -> Result:
     """Every run at its own number of attempts: share solved, total and relative cost, cost per solved problem."""
-    counts, spent, sql = _priced(snapshot, entry, parameters)
+    counts, spent, said, sql = _priced(snapshot, entry, parameters)
     attempts = _attempts(parameters["attempts"], counts)
     found = []
     for one, money, k in zip(counts, spent, attempts, strict=True):
@@ -124,7 +120,7 @@ def cost_table(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping[st
         for one in counts
         if one.judged.run.run_id in staged
     ]
-    return Result(table_of(_TABLE, rows), tuple(notes), sql)
+    return Result(table_of(_TABLE, rows), (*notes, *said), sql)
 
 
 def _attempts(given: list[int] | None, counts: list[ProblemCounts]) -> list[int]:
@@ -142,7 +138,7 @@ def coverage_at_budget(snapshot: Snapshot, entry: CatalogueEntry, parameters: Ma
     for usd in parameters["usd"]:
         if not usd > 0:
             raise BadParameter(f"Query coverage_at_budget: usd = {usd:g} buys nothing; give more than 0.")
-    counts, spent, sql = _priced(snapshot, entry, parameters)
+    counts, spent, said, sql = _priced(snapshot, entry, parameters)
     names = problem_names(snapshot)
     rows = []
     for usd in parameters["usd"]:
@@ -157,7 +153,7 @@ def coverage_at_budget(snapshot: Snapshot, entry: CatalogueEntry, parameters: Ma
                 difference = _paired_interval(grid[pair.run] - bought[0][1][pair.baseline])
             labels = (one.judged.run.name, one.judged.verifier.label)
             rows.append((*labels, float(usd), k, value, low, high, value * one.n.size, *difference, one.n.size))
-    return Result(table_of(_BUDGET, rows), tuple(notes_on(counts, [])), sql)
+    return Result(table_of(_BUDGET, rows), (*notes_on(counts, []), *said), sql)
 
 
 def _bought(money: Spent, usd: float) -> tuple[float, FloatArray | None]:
@@ -181,7 +177,7 @@ def _paired_interval(d: FloatArray) -> tuple[float, float, float]:
 
 def pareto(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping[str, Any]) -> Result:
     """The (run, k) that no other beats in cost and coverage."""
-    counts, spent, sql = _priced(snapshot, entry, parameters)
+    counts, spent, said, sql = _priced(snapshot, entry, parameters)
     ks = budgets(parameters["k"], [one.n_min for one in counts])
     offers, rows = [], {}
     for place, (one, money) in enumerate(zip(counts, spent, strict=True)):
@@ -195,27 +191,23 @@ def pareto(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping[str, A
             per = usd / total if total else None
             rows[name] = (*labels, k, usd, usd / one.n.size, share, total, per, one.n.size)
     frontier = [rows[offer.name] for offer in pareto_frontier(offers)]
-    return Result(table_of(_FRONTIER, frontier), tuple(notes_on(counts, [])), sql)
+    return Result(table_of(_FRONTIER, frontier), (*notes_on(counts, []), *said), sql)
 
 
-def flops(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping[str, Any]) -> Result:
+def flops(snapshot: Snapshot, _: CatalogueEntry, parameters: Mapping[str, Any]) -> Result:
     """Floating-point operations of k samples: statistics.inference_flops from sums of lengths, squares and products."""
     judged = judged_by(snapshot, find_runs(snapshot, parameters["run"]), parameters["verifier"])
     refuse_designs(judged)
     counts = problem_counts(snapshot, judged, parameters["quarantined"])
-    values = {
-        "run_ids": [one.run.run_id for one in judged],
-        "verifier_ids": [one.verifier.verifier_id for one in judged],
-        "quarantined": parameters["quarantined"],
-    }
-    sql = entry.filled(values)
+    paying = Paying(snapshot_day(snapshot), prompt_per=parameters["prompt_per"], quarantined=parameters["quarantined"])
+    sql = paying.sql(judged)
     table = snapshot.table(sql)
-    columns = {name: np.nan_to_num(table.column(name).to_numpy().astype(np.float64)) for name in table.column_names}
+    columns = {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
     ks = budgets(parameters["k"], [one.n_min for one in counts])
     size, width = float(parameters["parameters"]), float(parameters["layers"] * parameters["width"])
     rows: list[tuple[Any, ...]] = []
     for one in counts:
-        own = {name: column[columns["run_id"] == one.judged.run.run_id] for name, column in columns.items()}
+        own = aligned(one, columns)
         if float(own["with_tokens"].sum()) < float(one.n.sum()):
             raise NothingJudged(f'Run "{one.judged.run.name}" has judged samples without token counts.')
         reading = 2 * size * own["prompt_tokens"] + 2 * width * own["prompt_squares"]
@@ -226,4 +218,4 @@ def flops(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping[str, An
             total = float(each.sum()) * k if k <= one.n_min else math.nan
             labels = (one.judged.run.name, one.judged.verifier.label)
             rows.append((*labels, k, total / one.n.size, total, share, one.n.size))
-    return Result(table_of(_FLOPS, rows), tuple(notes_on(counts, ks)), sql)
+    return Result(table_of(_FLOPS, rows), (*notes_on(counts, ks), *notes_on_paying(paying, [])), sql)

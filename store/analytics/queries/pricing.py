@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from store.analytics.concepts import CatalogueEntry, concept
+from store.analytics.concepts import concept
 from store.analytics.errors import BadParameter, NoPrice, NothingJudged
 from store.analytics.naming import Judged, Run, snapshot_day
 from store.analytics.queries.counts import ProblemCounts
@@ -65,7 +65,8 @@ class Price:
 class Spent:
     """What the judged samples of a run cost: dollars [P] of all and of the correct ones; sums of tokens [P] by name.
 
-    `judging`: dollars [P] of the verifier's own requests, None where none are recorded.
+    `judging`: dollars [P] of the verifier's own requests, None where none are recorded; part of the others where the
+    verifier is paid for.
     """
 
     counts: ProblemCounts
@@ -79,6 +80,38 @@ class Spent:
     def per_sample(self) -> FloatArray:
         """Dollars [P] of one sample of each problem, on average."""
         return np.asarray(self.all / np.maximum(self.counts.n, 1))
+
+
+@dataclass(frozen=True)
+class Paying:
+    """What is paid for: prices of a day, prompts once a request or once a sample, the verifier or not, which problems.
+
+    The fields are the parameters of `sql/parts/paying.sql`.
+    """
+
+    day: date
+    prompt_per: str = "request"
+    verifier_priced: str = "no"
+    quarantined: str = "include"
+
+    @classmethod
+    def asked(cls, snapshot: Snapshot, query: str, parameters: Mapping[str, Any]) -> Paying:
+        """What a query's checked parameters say; raises BadParameter where its day is none."""
+        named = {name: parameters[name] for name in ("prompt_per", "verifier_priced", "quarantined")}
+        return cls(day_of(snapshot, query, parameters["price_day"]), **named)
+
+    def sql(self, judged: Sequence[Judged]) -> str:
+        """The text that sums, for each problem, what samples took and what judging them cost."""
+        return concept("cost").filled(
+            {
+                "run_ids": [one.run.run_id for one in judged],
+                "verifier_ids": [one.verifier.verifier_id for one in judged],
+                "price_day": self.day,
+                "prompt_per": self.prompt_per,
+                "verifier_priced": self.verifier_priced,
+                "quarantined": self.quarantined,
+            }
+        )
 
 
 def day_of(snapshot: Snapshot, query: str, text: str | None) -> date:
@@ -120,47 +153,56 @@ def price_of(snapshot: Snapshot, run: Run, day: date) -> Price:
     )
 
 
-def spent_on(
-    snapshot: Snapshot, counts: Sequence[ProblemCounts], day: date, quarantined: str = "include"
-) -> tuple[list[Spent], str]:
+def spent_on(snapshot: Snapshot, counts: Sequence[ProblemCounts], paying: Paying) -> tuple[list[Spent], str]:
     """The cost of every run's judged samples, and the SQL that sums their tokens.
 
-    Raises NoPrice, or NothingJudged where a priced class of tokens (or device time) is not known of every sample.
+    Raises NoPrice, or NothingJudged where a priced class of tokens (or device time, or the cost of judging) is not
+    known of every sample.
     """
     judged = [one.judged for one in counts]
-    sql = _sums_query(concept("cost"), judged, quarantined)
+    sql = paying.sql(judged)
     table = snapshot.table(sql)
     columns = {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
-    # One question for each model, and one for all judges: runs may be many, and most share both.
+    # One question for each model: runs may be many, and most share theirs.
     prices = {
-        model: price_of(snapshot, run, day) for model, run in {one.run.model_id: one.run for one in judged}.items()
+        model: price_of(snapshot, run, paying.day)
+        for model, run in {one.run.model_id: one.run for one in judged}.items()
     }
-    paid = {tuple(row.values()) for row in snapshot.kept_rows("SELECT DISTINCT run_id, verifier_id FROM judging_costs")}
     spent = []
     for one in counts:
-        costs = (one.judged.run.run_id, one.judged.verifier.verifier_id) in paid
-        judging = _judging(snapshot, one, day) if costs else None
-        spent.append(_spent(one, columns, prices[one.judged.run.model_id], judging))
+        sums = aligned(one, columns)
+        _require_known(one, sums, prices[one.judged.run.model_id])
+        if paying.verifier_priced == "yes":
+            _require_judging(snapshot, one, sums, paying.day)
+        spent.append(_spent(one, sums, prices[one.judged.run.model_id]))
     return spent, sql
 
 
-def _sums_query(entry: CatalogueEntry, judged: Sequence[Judged], quarantined: str) -> str:
-    return entry.filled(
-        {
-            "run_ids": [one.run.run_id for one in judged],
-            "verifier_ids": [one.verifier.verifier_id for one in judged],
-            "quarantined": quarantined,
-        }
-    )
+def _spent(one: ProblemCounts, sums: Sums, price: Price) -> Spent:
+    paid = price.dollars(sums) + sums["paid_judging_usd"]
+    won = price.dollars(sums, "correct_") + sums["correct_paid_judging_usd"]
+    known = sums["judged_at_cost"].any() and not sums["judging_unpriced"].any()
+    return Spent(one, price, paid, won, sums, sums["judging_usd"] if known else None)
 
 
-def _spent(one: ProblemCounts, columns: Mapping[str, NDArray[Any]], price: Price, judging: FloatArray | None) -> Spent:
-    sums = _aligned(one, columns)
-    _require_known(one, sums, price)
-    return Spent(one, price, price.dollars(sums), price.dollars(sums, "correct_"), sums, judging)
+def notes_on_paying(paying: Paying, spent: Sequence[Spent]) -> list[str]:
+    """What a reader must know where something else than the default is paid for."""
+    notes = []
+    if paying.prompt_per == "sample":
+        notes.append("The whole prompt and its request are paid for every sample, as if each had been asked for alone.")
+    for one in spent if paying.verifier_priced == "yes" else ():
+        judged, recorded = int(one.counts.n.sum()), int(one.sums["judged_at_cost"].sum())
+        said = f"{one.counts.judged.run.name}: what {one.counts.judged.verifier.label} took to judge is paid for."
+        if recorded < judged:
+            said += (
+                f" A cost is recorded for {recorded:,} of {judged:,} judged samples; "
+                "the others, such as copies of judged completions, count as free."
+            )
+        notes.append(said)
+    return notes
 
 
-def _aligned(one: ProblemCounts, columns: Mapping[str, NDArray[Any]]) -> dict[str, FloatArray]:
+def aligned(one: ProblemCounts, columns: Mapping[str, NDArray[Any]]) -> dict[str, FloatArray]:
     """Sums of the run's problems, in their order; 0 where a problem has no judged sample."""
     mine = columns["run_id"] == one.judged.run.run_id
     own = {name: np.nan_to_num(column[mine].astype(np.float64)) for name, column in columns.items()}
@@ -187,23 +229,26 @@ def _require_known(one: ProblemCounts, sums: Sums, price: Price) -> None:
         )
 
 
-def _judging(snapshot: Snapshot, one: ProblemCounts, day: date) -> FloatArray | None:
-    """Dollars [P] of the verifier's own requests for the samples it judged; None where no cost is recorded."""
-    rows = snapshot.rows(
-        "SELECT problem_id, model_id, requests, prompt_tokens, cached_prompt_tokens, completion_tokens, "  # noqa: S608
-        "reasoning_tokens, gpu_seconds FROM judging_costs "
-        f"WHERE run_id = {one.judged.run.run_id} AND verifier_id = {one.judged.verifier.verifier_id}"
+def _require_judging(snapshot: Snapshot, one: ProblemCounts, sums: Sums, day: date) -> None:
+    run, verifier = one.judged.run, one.judged.verifier
+    if not sums["judged_at_cost"].any():
+        raise NothingJudged(
+            f'No cost of judging run "{run.name}" by {verifier.label} is recorded, so it cannot be paid for: '
+            "leave verifier_priced at no, or say --verifier with one whose requests are recorded."
+        )
+    if not sums["judging_unpriced"].any():
+        return
+    judges = snapshot.rows(
+        "SELECT DISTINCT m.model_id, m.model FROM judging_costs AS j LEFT JOIN models AS m ON j.model_id = m.model_id "  # noqa: S608
+        f"WHERE j.run_id = {run.run_id} AND j.verifier_id = {verifier.verifier_id} ORDER BY m.model_id"
     )
-    if not rows:
-        return None
-    dollars = np.zeros(one.n.size)
-    places = {int(key): place for place, key in enumerate(one.problem_ids)}
-    for row in rows:
-        price = None if row["model_id"] is None else price_of_model(snapshot, row["model_id"], day)[0]
-        if price is None:
-            return None
-        if row["problem_id"] in places:
-            sums = {name: np.array([float(value or 0)]) for name, value in row.items()}
-            sums["cache_write_tokens"] = np.zeros(1)
-            dollars[places[row["problem_id"]]] += price.dollars(sums)[0]
-    return dollars
+    for judge in judges:
+        if judge["model_id"] is not None and price_of_model(snapshot, judge["model_id"], day)[0] is None:
+            raise NoPrice(
+                f"No price on {day} for {judge['model']}, which judged for {verifier.label}: `passatk price set "
+                f"--model {judge['model']} --input USD --output USD --from DATE`, then `passatk mirror refresh`."
+            )
+    raise NoPrice(
+        f'Which model judged run "{run.name}" for {verifier.label} is not recorded, so judging has no price: leave '
+        "verifier_priced at no."
+    )

@@ -12,6 +12,7 @@ from store.analytics.errors import BadParameter
 from store.analytics.naming import find_runs, judged_by
 from store.analytics.queries.cost import cost
 from store.analytics.queries.counts import ProblemCounts, notes_on, problem_counts, refuse_designs
+from store.analytics.queries.pricing import Paying
 from store.analytics.result import Result, table_of
 from store.analytics.statistics.coverage import pass_at_k_grid
 
@@ -42,21 +43,18 @@ def cost_to_target(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mappin
     refuse_designs(judged)
     counts = problem_counts(snapshot, judged, parameters["quarantined"])
     found = []
+    notes: list[str] = []
     for one in counts:
         k = fewest_samples(one, target)
-        asked = {name: parameters[name] for name in ("verifier", "price_day", "quarantined")} | {
-            "run": [one.judged.run.name]
-        }
-        priced = cost(snapshot, concept("cost"), asked | {"k": [k or max(one.n_min, 1)]}).records()[0]
-        found.append((one, k, priced))
+        asked = {name: value for name, value in parameters.items() if name not in ("target", "run")}
+        asked |= {"run": [one.judged.run.name]}
+        priced = cost(snapshot, concept("cost"), asked | {"k": [k or max(one.n_min, 1)]})
+        found.append((one, k, priced.records()[0]))
+        notes += priced.notes
     cheapest = min((priced["usd_total"] for _, k, priced in found if k), default=None)
     rows = [_row(one, k, priced, target, cheapest) for one, k, priced in found]
-    values = {
-        "run_ids": [one.run.run_id for one in judged],
-        "verifier_ids": [one.verifier.verifier_id for one in judged],
-        "quarantined": parameters["quarantined"],
-    }
-    return Result(table_of(_COLUMNS, rows), tuple(notes_on(counts, [])), entry.filled(values))
+    sql = Paying.asked(snapshot, entry.name, parameters).sql(judged)
+    return Result(table_of(_COLUMNS, rows), tuple(dict.fromkeys([*notes_on(counts, []), *notes])), sql)
 
 
 def _row(

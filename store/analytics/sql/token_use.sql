@@ -2,10 +2,11 @@
 -- question: How many tokens does one sample take on average?
 -- grain: one row per run
 -- parameter run (texts, default none): names of runs; every run when not given
+-- parameter prompt_per (request|sample, default request): whether a prompt counts once for all samples of its request, or once for each
 -- column run: run
 -- column samples [samples]: samples drawn
 -- column with_tokens [samples]: of them with known token counts
--- column prompt_tokens [tokens]: prompt tokens of a sample, a prompt shared by a request counted once; null where any is unknown
+-- column prompt_tokens [tokens]: prompt tokens of a sample, by prompt_per; null where any is unknown
 -- column completion_tokens [tokens]: completion tokens of a sample; null where any is unknown
 -- column tokens [tokens]: both
 -- source: tallies of the snapshot
@@ -14,7 +15,7 @@ WITH counted AS (
         run_id,
         sum(samples) AS samples,
         sum(with_tokens) AS with_tokens,
-        sum(prompt_tokens) AS prompt_tokens,
+        sum(CASE WHEN $prompt_per = 'sample' THEN whole_prompt_tokens ELSE prompt_tokens END) AS prompt_tokens,
         sum(completion_tokens) AS completion_tokens
     FROM analytics.sample_counts
     GROUP BY run_id

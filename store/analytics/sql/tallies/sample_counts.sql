@@ -8,6 +8,7 @@ SELECT
     sum(coalesce(cached_prompt_tokens, 0) / greatest(coalesce(request_samples, 1), 1)::DOUBLE) AS cached_prompt_tokens,
     sum(completion_tokens)::BIGINT AS completion_tokens,
     median(completion_tokens) AS median_completion_tokens,
-    (count(*) FILTER (WHERE finish_reason = 'length'))::INTEGER AS truncated
+    (count(*) FILTER (WHERE finish_reason = 'length'))::INTEGER AS truncated,
+    sum(prompt_tokens)::BIGINT AS whole_prompt_tokens
 FROM new_samples
 GROUP BY run_id, problem_id

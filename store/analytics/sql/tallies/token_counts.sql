@@ -1,5 +1,6 @@
 -- Tokens of the samples a verifier decided, right and wrong ones apart: what any price makes a cost curve of.
--- A prompt and its request are paid once, so each of the request's samples carries an equal share of them.
+-- A prompt and its request are paid once, so each of the request's samples carries an equal share of them; whole_ are
+-- the same with nothing shared out, as if every sample had been a request of its own.
 -- Squares and products of lengths are what a count of floating-point operations needs.
 WITH shared AS (
     SELECT
@@ -37,6 +38,10 @@ SELECT
     count(gpu_seconds)::INTEGER AS with_gpu,
     sum(prompt_tokens * (prompt_tokens + 1.0) * share) AS prompt_squares,
     sum(completion_tokens * (completion_tokens + 1.0)) AS completion_squares,
-    sum(prompt_tokens * completion_tokens::DOUBLE) AS token_products
+    sum(prompt_tokens * completion_tokens::DOUBLE) AS token_products,
+    sum(prompt_tokens)::BIGINT AS whole_prompt_tokens,
+    coalesce(sum(cached_prompt_tokens), 0)::BIGINT AS whole_cached_prompt_tokens,
+    coalesce(sum(cache_write_tokens), 0)::BIGINT AS whole_cache_write_tokens,
+    sum(prompt_tokens * (prompt_tokens + 1.0)) AS whole_prompt_squares
 FROM shared
 GROUP BY run_id, verifier_id, problem_id, decided

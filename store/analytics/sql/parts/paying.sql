@@ -1,0 +1,5 @@
+-- parameter verifier (text, default the run's reference verifier): NAME or NAME@VERSION of the verifier that judges
+-- parameter price_day (text, default the day of the snapshot): day (YYYY-MM-DD) whose price sheet is used
+-- parameter prompt_per (request|sample, default request): whether a prompt and its request are paid once for all samples of the request, or once for each
+-- parameter verifier_priced (no|yes, default no): whether the verifier's own requests, tokens and device time are paid for too
+-- parameter quarantined (include|exclude, default include): whether problems that are set aside count
