@@ -10,6 +10,7 @@ from dashboard.answers import Once
 from dashboard.charts.cost import Reference
 from dashboard.charts.quantities import QUANTITIES
 from dashboard.figures.catalogue import FIGURES, asked_for, draw
+from dashboard.figures.spending import Paying
 from dashboard.rendering import FORMATS, WIDTH, UnknownFormat, rendered
 from dashboard.report import write_report
 from dashboard.tables import csv_text
@@ -32,6 +33,20 @@ class CannotWrite(PassatkError):
 )
 @click.option("--reference", type=click.FloatRange(0, 100), help="Of cost: a line at this share, %.")
 @click.option("--reference-source", default="reference", show_default=True, help="Where that share is from.")
+@click.option(
+    "--prompt-per",
+    type=click.Choice(["request", "sample"]),
+    default="request",
+    show_default=True,
+    help="Of cost: whether a prompt is paid once a request or for every sample.",
+)
+@click.option(
+    "--verifier-priced",
+    type=click.Choice(["no", "yes"]),
+    default="no",
+    show_default=True,
+    help="Of cost: whether what the verifier took is paid for.",
+)
 @click.option("--forecast", is_flag=True, help="Of coverage: a dotted forecast to ten times the data.")
 @click.option("--mode", type=click.Choice(["light", "dark"]), default="light", show_default=True)
 @click.option("--width", type=click.IntRange(320, 4000), default=WIDTH, show_default=True, help="Pixels.")
@@ -45,6 +60,8 @@ def figure(
     x: str | None,
     reference: float | None,
     reference_source: str,
+    prompt_per: str,
+    verifier_priced: str,
     forecast: bool,
     mode: str,
     width: int,
@@ -76,6 +93,7 @@ def figure(
             quantity=QUANTITIES[x] if x else None,
             reference=Reference(reference / 100, reference_source) if reference is not None else None,
             forecast=forecast,
+            paying=Paying(prompt_per, verifier_priced),
         )
         drawn = draw(asker, name, asked)
     _write(output, rendered(drawn.spec, kind, mode, width, drawn.title))

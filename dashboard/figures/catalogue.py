@@ -23,6 +23,7 @@ from dashboard.figures.coverage import CoverageFigure, View, coverage_figure
 from dashboard.figures.drawn import STANDARD, Wanted, coverage_curves
 from dashboard.figures.figure import Figure
 from dashboard.figures.selection import selection, selection_figure
+from dashboard.figures.spending import USUAL, Paying
 from dashboard.wording import plural
 from store.analytics import k_lattice
 from store.errors import PassatkError
@@ -47,6 +48,7 @@ class Asked:
     quantity: Quantity | None = None
     reference: Reference | None = None
     forecast: bool = False
+    paying: Paying = USUAL
     slots: dict[str, int] = field(default_factory=dict)
 
     def slot(self, run: str) -> int:
@@ -196,7 +198,7 @@ def power_law(asker: Asker, asked: Asked) -> Figure:
 def cost(asker: Asker, asked: Asked) -> Figure:
     """Figure 7: cost against solved problems, with a line to compare with."""
     quantity = asked.quantity if asked.quantity and asked.quantity is not SAMPLES else DOLLARS
-    made, refused = costed(asker, asked.wanted(), quantity)
+    made, refused = costed(asker, asked.wanted(), quantity, paying=asked.paying)
     if not made:
         raise NothingToDraw(" ".join(refused))
     unit = unit_of(asked.runs[0]["benchmark"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dashboard.answers import Asker, Row
 from dashboard.charts.cost import Reference, cost_spec
@@ -12,7 +12,7 @@ from dashboard.charts.quantities import DOLLARS, TOTAL, Quantity
 from dashboard.figures.drawn import STANDARD, Counting, Wanted, coverage_curves
 from dashboard.figures.figure import Figure
 from dashboard.figures.model_sizes import Size
-from dashboard.figures.spending import NO_SIZES, spending
+from dashboard.figures.spending import NO_SIZES, USUAL, Paying, spending
 from store.errors import PassatkError
 
 
@@ -34,6 +34,7 @@ class Costed:
     sql: str
     notes: tuple[str, ...]
     tried: bool
+    paying: Paying = USUAL
 
 
 def costed(
@@ -43,45 +44,75 @@ def costed(
     counting: Counting = STANDARD,
     tried: Mapping[str, Price] = {},
     sizes: Mapping[str, Size] = NO_SIZES,
+    paying: Paying = USUAL,
 ) -> tuple[list[Costed], list[str]]:
-    """Each run against what its samples take, and why a run is not drawn. `tried` maps models to prices."""
+    """Each run against what its samples take, and why a run is not drawn. `tried` maps models to prices.
+
+    Only money pays for verifying: tokens and operations are those of the samples.
+    """
+    money = quantity.key in (DOLLARS.key, TOTAL.key)
+    paying = paying if money else replace(paying, verifier_priced="no")
     drawn, refused = coverage_curves(asker, wanted, Counting(quarantined=counting.quarantined))
     made = []
     for one in drawn:
-        price = tried.get(one.wanted.run["model"]) if quantity.key in (DOLLARS.key, TOTAL.key) else None
-        per_sample, why = _per_sample(asker, one.wanted.name, quantity, price, sizes)
+        price = tried.get(one.wanted.run["model"]) if money else None
+        per_sample, why = _per_sample(asker, one.wanted, quantity, price, sizes, paying)
         if per_sample is None:
             refused.append(why)
             continue
         problems = one.rows[0]["problems"]
         curve = one.curve.along(per_sample * (problems if quantity is TOTAL else 1))
-        rows, sql, notes = _rows(asker, one.wanted, one.rows, per_sample, price, counting)
-        made.append(Costed(one.wanted, curve, rows, sql or one.sql, (*one.notes, *notes), price is not None))
+        rows, sql, notes = _rows(asker, one.wanted, one.rows, per_sample, price, counting, paying)
+        told = (*one.notes, *notes)
+        made.append(Costed(one.wanted, curve, rows, sql or one.sql, told, price is not None, paying))
     return made, refused
 
 
 def _per_sample(
-    asker: Asker, run: str, quantity: Quantity, price: Price | None, sizes: Mapping[str, Size]
+    asker: Asker,
+    wanted: Wanted,
+    quantity: Quantity,
+    price: Price | None,
+    sizes: Mapping[str, Size],
+    paying: Paying,
 ) -> tuple[float | None, str]:
     if price is not None:
-        tokens = asker.ask("token_use", run=[run]).records
-        if tokens and tokens[0]["tokens"] is not None:
-            row = tokens[0]
-            spent = (row["prompt_tokens"] * price.prompt + row["completion_tokens"] * price.completion) / 1e6
-            return (spent, "") if spent > 0 else (None, f"{run} is not drawn: at these prices it costs nothing.")
+        return _at_price(asker, wanted, price, paying)
+    asked = DOLLARS if quantity is TOTAL else quantity
+    found = spending(asker, [wanted.name], asked, sizes, paying, wanted.verifier)
+    return found.per_sample.get(wanted.name), " ".join(found.unknown)
+
+
+def _at_price(asker: Asker, wanted: Wanted, price: Price, paying: Paying) -> tuple[float | None, str]:
+    """Dollars of one sample at a price tried out; what judging took stays at the stored price of who judged."""
+    run = wanted.name
+    tokens = asker.ask("token_use", run=[run], **paying.parameters("token_use")).records
+    if not tokens or tokens[0]["tokens"] is None:
         return None, f"{run} is not drawn: the token counts of some of its samples are not known."
-    found = spending(asker, [run], DOLLARS if quantity is TOTAL else quantity, sizes)
-    return found.per_sample.get(run), " ".join(found.unknown)
+    spent = (tokens[0]["prompt_tokens"] * price.prompt + tokens[0]["completion_tokens"] * price.completion) / 1e6
+    if paying.verifier_priced == "yes":
+        try:
+            told = paying.parameters("cost")
+            spent += asker.ask("cost", run=run, k=[1], verifier=wanted.verifier, **told).records[0]["usd_verification"]
+        except PassatkError as error:
+            return None, f"{run} is not drawn with its verifier priced: {error}"
+    return (spent, "") if spent > 0 else (None, f"{run} is not drawn: at these prices it costs nothing.")
 
 
 def _rows(
-    asker: Asker, wanted: Wanted, shares: Sequence[Row], per_sample: float, price: Price | None, counting: Counting
+    asker: Asker,
+    wanted: Wanted,
+    shares: Sequence[Row],
+    per_sample: float,
+    price: Price | None,
+    counting: Counting,
+    paying: Paying,
 ) -> tuple[tuple[Row, ...], str, tuple[str, ...]]:
     """Rows of the cost query; where it has no stored price to answer with, what follows from the curve alone."""
     if price is None:
         try:
             ks = [row["k"] for row in shares]
-            told = counting.parameters("cost")
+            told = counting.parameters("cost") | paying.parameters("cost")
             answer = asker.ask("cost", run=wanted.name, verifier=wanted.verifier, k=ks, **told)
             return tuple(row for row in answer.records if row["coverage"] is not None), answer.sql, answer.notes
         except PassatkError:
@@ -105,6 +136,7 @@ def _reckoned(row: Row, per_sample: float, priced: bool) -> Row:
         "coverage": row["coverage"],
         "prompt_tokens": None,
         "completion_tokens": None,
+        "usd_verification": None,
         "price_from": "tried out" if priced else None,
         "problems": row["problems"],
     }
@@ -121,7 +153,7 @@ def cost_figure(
     tried = any(one.tried for one in made)
     caption = (
         f"What k samples of one problem take, against the share of {unit}s they solve; dots at k = 1, 10, 100 and so "
-        "on. Verifying is not priced. Band: 95 % interval over problems."
+        f"on. {made[0].paying.words if made else USUAL.words} Band: 95 % interval over problems."
     )
     if len(made) > 1:
         caption += " Thick step: the cheapest way to each share; what another run beats is faint."
@@ -167,7 +199,8 @@ def _exact(asker: Asker, one: Costed, target: float) -> Row | None:
     if one.tried:
         return None
     try:
-        answer = asker.ask("cost_to_target", run=one.wanted.name, verifier=one.wanted.verifier, target=target)
+        told = one.paying.parameters("cost_to_target")
+        answer = asker.ask("cost_to_target", run=one.wanted.name, verifier=one.wanted.verifier, target=target, **told)
     except PassatkError:
         return None
     (row,) = answer.records

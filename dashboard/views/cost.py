@@ -10,6 +10,7 @@ from dashboard.charts.quantities import DOLLARS, FLOPS, TOKENS, TOTAL, Quantity
 from dashboard.controls import Controls
 from dashboard.figures.cost import Costed, Price, Way, cost_figure, costed, unit_of, ways
 from dashboard.figures.drawn import Wanted
+from dashboard.figures.spending import Paying
 from dashboard.frame import no_runs, view
 from dashboard.scope import Row, Scope
 from dashboard.size_control import model_sizes
@@ -33,9 +34,10 @@ def page(reading: Reading, controls: Controls) -> None:
         return
     unit = unit_of(chosen.runs[0]["benchmark"])
     quantity, reference = _look(controls, unit)
+    paying = _paying(controls, quantity)
     tried = _tried(chosen)
     sizes = model_sizes(controls, quantity)
-    made, refused = costed(reading, _wanted(chosen), quantity, tried=tried, sizes=sizes)
+    made, refused = costed(reading, _wanted(chosen), quantity, tried=tried, sizes=sizes, paying=paying)
     for reason in refused:
         (st.caption if made else st.info)(plain(reason))
     if not made:
@@ -91,6 +93,35 @@ def _look(controls: Controls, unit: str) -> tuple[Quantity, Reference | None]:
                 "Where it is from", "single-attempt best", key="reference source", max_chars=40, width=240
             )
     return _QUANTITIES[key], Reference(share / 100, source or "reference") if share else None
+
+
+def _paying(controls: Controls, quantity: Quantity) -> Paying:
+    """Prompts once a request or for every sample, the verifier paid for or not."""
+    prompts = {"request": "once a request", "sample": "for every sample"}
+    judging = {"no": "not priced", "yes": "priced"}
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        prompt_per = controls.one(
+            "prompt_per",
+            list(prompts),
+            "request",
+            st.segmented_control,
+            label="Prompt paid",
+            required=True,
+            format_func=prompts.__getitem__,
+            help="The samples of one request share its prompt. For every sample: as if each had been asked for alone.",
+        )
+        verifier_priced = controls.one(
+            "verifier_priced",
+            list(judging),
+            "no",
+            st.segmented_control,
+            label="Verifier",
+            required=True,
+            format_func=judging.__getitem__,
+            disabled=quantity.key not in (DOLLARS.key, TOTAL.key),
+            help="Priced: the recorded requests, tokens and device time of judging are paid for too. In US$ only.",
+        )
+    return Paying(prompt_per, verifier_priced)
 
 
 def _tokens_instead(quantity: Quantity) -> None:
@@ -242,6 +273,7 @@ def _shown(row: Row, unit: str) -> Row:
         "US$ in all": dollars(row["usd_total"]),
         "solved": percent_with(row["coverage"], None, None),
         f"US$ per solved {unit}": dollars(row["usd_per_solved"]),
+        "of it verifying": dollars(row["usd_verification"]),
         "US$ until solved": dollars(row["usd_until_solved"]),
         "tries until solved": f"{row['expected_attempts']:.1f}" if row["expected_attempts"] is not None else NONE,
         "prompt tokens": count(row["prompt_tokens"]),

@@ -5,17 +5,34 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
+import sqlalchemy as sa
 import streamlit as st
 from click.testing import CliRunner
 
 from dashboard.figure_cli import figure, report
+from dashboard.wording import dollars
+from store import connection, model_registry
 from store.analytics import open_snapshot, run_sql
 from store.errors import PassatkError
-from tests.integration.test_dashboard_pages import BIG, SMALL, UNPRICED, mirror, page, permalink, quiet, seeded, shown
+from tests.integration.test_dashboard_pages import (
+    BIG,
+    SMALL,
+    UNPRICED,
+    filled,
+    mirror,
+    page,
+    permalink,
+    quiet,
+    seeded,
+    shown,
+)
 
 __all__ = ["mirror", "quiet", "seeded"]
 
@@ -155,6 +172,101 @@ def test_a_target_names_the_cheapest_run_or_that_none_reaches_it(seeded: Path) -
     text = shown(page("cost", run=[BIG], target="50"))
     assert f"gets to 50 % cheapest: {row['k']:,} samples" in text
     assert "No run here reaches 99 %" in shown(page("cost", run=[BIG], target="99"))
+
+
+_JUDGED = """
+    INSERT INTO store.verdict_costs (run_id, problem_id, sample_index, verifier_id, attempt, batch_id, model_id,
+        requests, prompt_tokens, completion_tokens)
+    SELECT v.run_id, v.problem_id, v.sample_index, v.verifier_id, v.attempt, v.batch_id, m.model_id, 1,
+        500 + 10 * v.sample_index, 20
+    FROM store.verdicts AS v
+    JOIN store.runs AS r ON r.run_id = v.run_id AND v.verifier_id = r.reference_verifier_id
+    JOIN store.models AS m ON m.name = 'judge-1b'
+    WHERE r.name = :run
+"""
+
+
+@pytest.fixture(scope="module")
+def judged(server: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A mirror whose verdicts of the reference cost something, each something else."""
+
+    def costs() -> None:
+        with connection.transaction() as writing:
+            model_registry.ensure_model(writing, "judge-1b", "vllm")
+            model_registry.set_price(writing, "judge-1b", date(2024, 1, 1), Decimal(1), Decimal(4))
+            writing.execute(sa.text(_JUDGED), {"run": BIG})
+
+    return filled(server, tmp_path_factory.mktemp("judged"), costs)
+
+
+@pytest.mark.parametrize("prompt_per", ["request", "sample"])
+@pytest.mark.parametrize("priced", ["no", "yes"])
+def test_what_is_paid_for_on_the_page_is_what_the_query_says(
+    judged: Path, monkeypatch: pytest.MonkeyPatch, prompt_per: str, priced: str
+) -> None:
+    monkeypatch.setenv("PASSATK_MIRROR", str(judged))
+    monkeypatch.setenv("PASSATK_DATABASE_URL", "postgresql://nobody@127.0.0.1:9/none")
+    told = {"prompt_per": prompt_per, "verifier_priced": priced}
+    test = page("cost", run=[BIG], k="100", target="50", **told)
+    assert not test.error
+    assert not test.warning, shown(test)
+    with open_snapshot(judged) as snapshot:
+        (row,) = snapshot.query("cost", run=BIG, k=[100], **told).records()
+        (usual,) = snapshot.query("cost", run=BIG, k=[100]).records()
+        (way,) = snapshot.query("cost_to_target", run=BIG, target=0.5, **told).records()
+    (card,) = test.metric
+    assert card.value == dollars(row["usd_per_solved"])
+    assert (row["usd_total"] > usual["usd_total"]) == (told != {"prompt_per": "request", "verifier_priced": "no"})
+    rows = next(one.value for one in test.dataframe if "of it verifying" in one.value.columns).set_index("k")
+    assert rows.loc[100, "US$ in all"] == dollars(row["usd_total"])
+    ways = next(one.value for one in test.dataframe if "spent, US$" in one.value.columns)
+    assert ways["US$ per solved problem"].iloc[0] == dollars(way["usd_per_solved"])
+    text = shown(test)
+    assert ("The whole prompt counts for every sample." in text) == (prompt_per == "sample")
+    assert ("A prompt counts once a request." in text) == (prompt_per == "request")
+    assert ("Verifying is priced." in text) == (priced == "yes")
+    assert ("Verifying is not priced." in text) == (priced == "no")
+    for part in (f"prompt_per={prompt_per}", f"verifier_priced={priced}"):
+        assert part in permalink(test)
+    link = parse_qs(permalink(test).split("?")[1])
+    again = page("cost", **link)
+    assert [one.value for one in again.metric] == [card.value]
+    assert permalink(again) == permalink(test)
+    statement = next(str(block.value) for block in test.code if "judging_paid" in str(block.value))
+    ran = run_sql(statement, judged, 10_000)
+    sums = [dict(zip(ran.columns, values, strict=True)) for values in ran.rows]
+    assert len(sums) == 40
+    assert sum(one["prompt_tokens"] / one["n"] for one in sums) / 40 * 100 == pytest.approx(row["prompt_tokens"])
+    paid = sum(one["paid_judging_usd"] / one["n"] for one in sums) / 40 * 100
+    assert paid == pytest.approx(row["usd_verification"] if priced == "yes" else 0.0)
+
+
+def test_what_is_paid_for_is_asked_in_known_words_and_refused_in_words(seeded: Path, tmp_path: Path) -> None:
+    test = page("cost", run=[BIG], prompt_per="token", verifier_priced="maybe")
+    (warning,) = test.warning
+    assert 'prompt_per "token"' in warning.value
+    assert 'verifier_priced "maybe"' in warning.value
+    assert "Verifying is not priced." in shown(test)
+    test = page("cost", run=[BIG], verifier_priced="yes")
+    assert "No cost of judging run" in shown(test)
+    assert not test.metric
+    assert "$0" not in shown(test)
+    with pytest.raises(PassatkError, match="No cost of judging run"):
+        CliRunner().invoke(
+            figure,
+            ["cost", "--run", BIG, "--verifier-priced", "yes", "-o", str(tmp_path / "fig.svg")],
+            catch_exceptions=False,
+        )
+    said = command(figure, "cost", "--run", BIG, "--prompt-per", "sample", "-o", str(tmp_path / "fig.svg"))
+    assert "The whole prompt counts for every sample." in said
+
+
+def test_tokens_follow_the_prompt_and_never_the_verifier(seeded: Path) -> None:
+    shared, whole = (page("cost", run=[BIG], spent="tokens", prompt_per=per, k="10") for per in ("request", "sample"))
+    assert shared.metric[0].value != whole.metric[0].value
+    test = page("cost", run=[BIG], spent="tokens", verifier_priced="yes", k="10")
+    assert test.metric[0].value == shared.metric[0].value
+    assert "Verifying is not priced." in shown(test)
 
 
 def test_a_reference_line_keeps_its_place_in_the_link(seeded: Path) -> None:
