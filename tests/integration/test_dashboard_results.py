@@ -188,13 +188,14 @@ _JUDGED = """
 
 @pytest.fixture(scope="module")
 def judged(server: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A mirror whose verdicts of the reference cost something, each something else."""
+    """A mirror whose requests are of four samples, and whose reference's verdicts cost something each."""
 
     def costs() -> None:
         with connection.transaction() as writing:
             model_registry.ensure_model(writing, "judge-1b", "vllm")
             model_registry.set_price(writing, "judge-1b", date(2024, 1, 1), Decimal(1), Decimal(4))
             writing.execute(sa.text(_JUDGED), {"run": BIG})
+            writing.exec_driver_sql("UPDATE store.samples SET request_samples = 4")
 
     return filled(server, tmp_path_factory.mktemp("judged"), costs)
 
@@ -233,7 +234,7 @@ def test_what_is_paid_for_on_the_page_is_what_the_query_says(
     assert [one.value for one in again.metric] == [card.value]
     assert permalink(again) == permalink(test)
     statement = next(str(block.value) for block in test.code if "judging_paid" in str(block.value))
-    ran = run_sql(statement, judged, 10_000)
+    ran = run_sql(statement, judged)
     sums = [dict(zip(ran.columns, values, strict=True)) for values in ran.rows]
     assert len(sums) == 40
     assert sum(one["prompt_tokens"] / one["n"] for one in sums) / 40 * 100 == pytest.approx(row["prompt_tokens"])
@@ -261,7 +262,8 @@ def test_what_is_paid_for_is_asked_in_known_words_and_refused_in_words(seeded: P
     assert "The whole prompt counts for every sample." in said
 
 
-def test_tokens_follow_the_prompt_and_never_the_verifier(seeded: Path) -> None:
+def test_tokens_follow_the_prompt_and_never_the_verifier(judged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PASSATK_MIRROR", str(judged))
     shared, whole = (page("cost", run=[BIG], spent="tokens", prompt_per=per, k="10") for per in ("request", "sample"))
     assert shared.metric[0].value != whole.metric[0].value
     test = page("cost", run=[BIG], spent="tokens", verifier_priced="yes", k="10")
