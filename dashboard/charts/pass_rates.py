@@ -11,7 +11,13 @@ from dashboard.charts.palette import GREY, color
 from dashboard.charts.quantities import log_ticks
 from dashboard.wording import percent
 
-_X_TITLE = "Share of a problem's samples that are correct (log bins)"
+_X_TITLE = "Share of samples correct (log bins)"
+#: Labels lie flat where there is room for them; a chart of its own knows its width, one among several is narrow.
+_NARROW = "width < 70 * domain('x').length"
+_LABELS = {
+    "labelAngle": {"expr": f"{_NARROW} ? -35 : 0"},
+    "labelAlign": {"expr": f"{_NARROW} ? 'right' : 'center'"},
+}
 #: Upper edges of the bins of a pass rate, about two to a decade.
 _EDGES = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 
@@ -67,7 +73,8 @@ def pass_rate_spec(
         "field": "bin",
         "type": "ordinal",
         "sort": order,
-        "axis": {"title": None if title else _X_TITLE, "labelAngle": -35 if title else 0, "labelOverlap": False},
+        "axis": {"labelOverlap": False}
+        | ({"title": None, "labelAngle": -35} if title else {"title": _X_TITLE} | _LABELS),
         "scale": {"paddingInner": 0.15, "domain": order},
     }
     top = max((one.problems for one in bins), default=1)

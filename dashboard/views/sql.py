@@ -41,8 +41,9 @@ def page(reading: Reading, controls: Controls) -> None:
         f"first {limits.rows:,} rows shown, downloads are whole"
     )
     _from_link(controls)
-    left, right = st.columns([3, 8], gap="medium")
-    with right:
+    # The editor comes first: on a phone columns stand under one another, and the keyboard meets it first.
+    left, right = st.columns([8, 3], gap="medium")
+    with left:
         past = _editor(reading)
         text = st.session_state[TEXT]
         if len(text) <= _LINKED:
@@ -53,7 +54,7 @@ def page(reading: Reading, controls: Controls) -> None:
         with past:  # after the query: what has just run belongs to the past
             _history()
         draw_result(reading, st.session_state.get(_RESULT))
-    with left:
+    with right:
         workbench.catalogue(reading)
         workbench.schema_tree(reading)
 

@@ -37,6 +37,18 @@ def test_every_page_opens_clean_in_both_modes(watched: Watched, served: Served, 
         assert watched.page.evaluate(OVER) <= 1, f"wider than its window of {width} px"
 
 
+def test_on_a_phone_the_editor_comes_before_the_list_of_tables(watched: Watched, served: Served) -> None:
+    watched.page.set_viewport_size({"width": 390, "height": 844})
+    watched.go(f"{served.url}/sql")
+    watched.drawn("sql")
+    run, tables = (watched.page.get_by_text(text, exact=True).first for text in ("Run", "Tables and columns"))
+    expect(run).to_be_visible()
+    above, below = run.bounding_box(), tables.bounding_box()
+    assert above is not None
+    assert below is not None
+    assert above["y"] < below["y"]
+
+
 def test_the_coverage_on_the_page_is_the_coverage_of_the_command(watched: Watched, served: Served) -> None:
     (row,) = json.loads(served.passatk("query", "coverage", "--run", BIG, "--k", "10", "--format", "json"))
     watched.go(f"{served.url}/coverage?run={BIG}&k=10")

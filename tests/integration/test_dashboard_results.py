@@ -235,7 +235,7 @@ def test_what_is_paid_for_on_the_page_is_what_the_query_says(
     assert permalink(again) == permalink(test)
     statement = next(str(block.value) for block in test.code if "judging_paid" in str(block.value))
     ran = run_sql(statement, judged)
-    sums = [dict(zip(ran.columns, map(float, values), strict=True)) for values in ran.rows]
+    sums = [dict(zip(ran.columns, (float(value or 0) for value in values), strict=True)) for values in ran.rows]
     assert len(sums) == 40
     assert sum(one["prompt_tokens"] / one["n"] for one in sums) / 40 * 100 == pytest.approx(row["prompt_tokens"])
     paid = sum(one["paid_judging_usd"] / one["n"] for one in sums) / 40 * 100

@@ -2,11 +2,13 @@
 
 import itertools
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import altair as alt
 import pytest
+import vl_convert
 
 from dashboard.charts.cost import cost_spec, frontier
 from dashboard.charts.coverage import coverage_finding, coverage_spec, end_label
@@ -149,6 +151,17 @@ def test_a_difference_is_drawn_around_zero_and_said_with_its_interval() -> None:
     assert (
         difference_finding([better], "a", 100) == "No run has k = 100 samples of every problem that it shares with a."
     )
+
+
+@pytest.mark.parametrize(("width", "slanted"), [(320, True), (1000, False)])
+def test_labels_of_pass_rates_never_cover_each_other(width: int, slanted: bool) -> None:
+    """On a phone they are slanted, where there is room they lie flat under the middle of their bars."""
+    bins = pass_rate_bins([{"n": 10_000, "c": c} for c in (0, 3, 20, 500, 10_000)])
+    spec = pass_rate_spec(bins, 1, 10_000) | {"width": width, "autosize": {"type": "fit", "contains": "padding"}}
+    svg = vl_convert.vegalite_to_svg(spec)
+    (label,) = re.findall(r'<text text-anchor="(\w+)" transform="([^"]+)"[^>]*>up to 0.03 %', svg)
+    assert ("rotate(-35)" in label[1]) == slanted
+    assert label[0] == ("end" if slanted else "middle")
 
 
 def test_pass_rate_bins_hold_every_judged_problem_once() -> None:
