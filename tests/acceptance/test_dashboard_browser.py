@@ -41,7 +41,7 @@ def test_on_a_phone_the_editor_comes_before_the_list_of_tables(watched: Watched,
     watched.page.set_viewport_size({"width": 390, "height": 844})
     watched.go(f"{served.url}/sql")
     watched.drawn("sql")
-    run, tables = (watched.page.get_by_text(text, exact=True).first for text in ("Run", "Tables and columns"))
+    run, tables = watched.page.locator(".st-key-run-query"), watched.page.get_by_text("Tables and columns", exact=True)
     expect(run).to_be_visible()
     above, below = run.bounding_box(), tables.bounding_box()
     assert above is not None
