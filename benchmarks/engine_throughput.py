@@ -19,7 +19,7 @@ from typing import Any
 
 from workers.engines import GenerationRequest, SamplingParameters, open_engine
 from workers.engines.door import storable
-from workers.engines.vllm_settings import SMALLEST_CPU_STEP, cpu_defaults
+from workers.engines.vllm_settings import SMALLEST_CPU_STEP, cpu_options
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples" / "arithmetic"
 
@@ -120,7 +120,7 @@ def open_raw(model: str, options: dict[str, Any], cpu: bool) -> Any:
     """vLLM's own door with the options that the engine uses."""
     from vllm import LLM
 
-    defaults = dict(cpu_defaults(0)) if cpu else {}
+    defaults = dict(cpu_options(model)) if cpu else {}
     if cpu:
         defaults["max_num_batched_tokens"] = SMALLEST_CPU_STEP
     return LLM(model=model, **{**defaults, **options})

@@ -49,13 +49,13 @@ class Round:
 
 def bare_side(model: str, options: dict[str, Any]) -> None:
     """Answers each line of JSON (prompts, seeds, samples) with one: wall, CPU, samples, hash."""
-    from workers.engines.vllm_settings import SMALLEST_CPU_STEP, cpu_defaults, installed_for_cpu, prepare_environment
+    from workers.engines.vllm_settings import SMALLEST_CPU_STEP, cpu_options, installed_for_cpu, prepare_environment
 
     cpu = installed_for_cpu()
     prepare_environment(cpu)
     from vllm import LLM, SamplingParams
 
-    defaults = {**cpu_defaults(0), "max_num_batched_tokens": SMALLEST_CPU_STEP} if cpu else {}
+    defaults = {**cpu_options(model), "max_num_batched_tokens": SMALLEST_CPU_STEP} if cpu else {}
     llm = LLM(model=model, **{**defaults, **options})
     print("ready", flush=True)
     for line in sys.stdin:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from workers.engines.vllm_settings import prepare_environment
+from workers.engines.vllm_settings import cpu_options, prepare_environment
 
 KEY = "the-key"
 
@@ -26,16 +26,18 @@ def vllm_serve(model: Path, name: str, *words: str) -> Iterator[str]:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
     prepare_environment(cpu=True)
+    # With the numbers that the engine here takes by itself, so that both draw the same samples.
+    dtype = str(cpu_options(str(model)).get("dtype", "auto"))
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model)]
     command += ["--served-model-name", name, "--host", "127.0.0.1", "--port", str(port), "--enforce-eager"]
     command += ["--block-size", "32", "--kv-cache-memory-bytes", str(256 << 20), "--no-enable-chunked-prefill"]
-    command += ["--max-num-batched-tokens", "4096", "--api-key", KEY, *words]
+    command += ["--max-num-batched-tokens", "4096", "--dtype", dtype, "--api-key", KEY, *words]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
     said: list[bytes] = []
     reader = threading.Thread(target=lambda: said.extend(process.stdout or ()), daemon=True)
     reader.start()
     try:
-        deadline = time.monotonic() + 180
+        deadline = time.monotonic() + 800
         while not _answers(f"http://127.0.0.1:{port}/health"):
             assert process.poll() is None, b"".join(said).decode()
             assert time.monotonic() < deadline, b"".join(said).decode()

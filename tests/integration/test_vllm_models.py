@@ -12,6 +12,7 @@ import pytest
 from store.prompting import Message
 from tests.integration.serving import KEY, vllm_serve
 from workers.engines import Engine, Generated, GenerationRequest, SamplingParameters, open_engine
+from workers.engines.vllm_settings import multiplies_16_bits
 from workers.errors import EngineMisconfigured, ModelNotFound
 
 if importlib.util.find_spec("vllm") is None:
@@ -133,7 +134,7 @@ def test_shares_of_gpu_time_are_the_time_the_engine_worked(engine: Engine, monke
 
 def test_settings_say_how_the_model_was_loaded(engine: Engine) -> None:
     told = engine.identity.settings
-    assert told["dtype"] == "bfloat16"
+    assert told["dtype"] == ("bfloat16" if multiplies_16_bits() else "float32")
     assert told["quantization"] is None
     assert told["tensor_parallel_size"] == 1
     assert told["max_lora_rank"] == 8

@@ -247,3 +247,18 @@ def test_the_cpu_cache_is_as_large_as_the_weights_within_bounds() -> None:
     assert small == 256 * vllm_settings.MEBIBYTE
     assert vllm_settings.cpu_defaults(300 * vllm_settings.MEBIBYTE)["kv_cache_memory_bytes"] > small
     assert vllm_settings.cpu_defaults(1 << 60)["kv_cache_memory_bytes"] < 1 << 50
+
+
+def test_where_16_bits_multiply_slowly_weights_that_fit_are_widened() -> None:
+    assert "dtype" not in vllm_settings.cpu_defaults(1 << 20)
+    assert vllm_settings.cpu_defaults(1 << 20, widen=True)["dtype"] == "float32"
+    for size in (0, 1 << 60):  # unknown, and too large for memory
+        assert "dtype" not in vllm_settings.cpu_defaults(size, widen=True)
+
+
+def test_packed_weights_are_told_from_others(tmp_path: Path) -> None:
+    assert not model_files.quantised("owner/name")
+    folder = folder_with(tmp_path, config__json="{}", model__safetensors="w")
+    assert not model_files.quantised(str(folder))
+    folder_with(tmp_path, config__json='{"quantization_config": {}}')
+    assert model_files.quantised(str(folder))

@@ -69,6 +69,17 @@ def weight_bytes(model: str) -> int:
     return sum(path.stat().st_size for path in weight_files(folder)) if folder.is_dir() else 0
 
 
+def quantised(model: str) -> bool:
+    """Whether a model folder's weights are packed, which fixes what they are multiplied by; False for a hub name."""
+    folder = Path(model)
+    if not folder.is_dir():
+        return False
+    told = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    files = ("quantize_config.json", "quant_config.json")
+    packed = any(path.suffix == ".gguf" for path in weight_files(folder))
+    return "quantization_config" in told or packed or any((folder / name).is_file() for name in files)
+
+
 def revision(folder: Path) -> str:
     """Hash weights and configuration: sha256 over the lines "sha256 name" of the files, sorted by name."""
     files = [folder / name for name in _CONFIGURATION if (folder / name).is_file()] + weight_files(folder)

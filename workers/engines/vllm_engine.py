@@ -23,10 +23,10 @@ from workers.engines.door import (
 from workers.engines.engine_thread import EngineThread, Part
 from workers.engines.process import ENGINES
 from workers.engines.prompts import Prompts
-from workers.engines.vllm_outputs import LoadGauge, Times, generated
+from workers.engines.vllm_outputs import LoadGauge, Logprobs, Times, generated
 from workers.engines.vllm_settings import (
     SMALLEST_CPU_STEP,
-    cpu_defaults,
+    cpu_options,
     gpu_defaults,
     installed_for_cpu,
     loaded_settings,
@@ -123,7 +123,7 @@ def _load(model: str, cpu: bool, options: dict[str, Any]) -> Any:
         raise ModelNotFound(f"model {model!r} has no weights; *.safetensors (or *.bin, *.pt, *.gguf) must lie there")
     if cpu:
         _tell_torch()
-    defaults = cpu_defaults(model_files.weight_bytes(model)) if cpu else gpu_defaults()
+    defaults = cpu_options(model) if cpu else gpu_defaults()
     try:
         arguments = EngineArgs(model=model, disable_log_stats=False, **{**defaults, **options})
         if cpu and arguments.max_num_batched_tokens is None:
@@ -191,7 +191,11 @@ class _Stepper:
             raise GenerationRefused(f"vLLM refused the request: {reason(error)}") from error
         states = self._engine.output_processor.request_states
         names = [name] if len(part.seeds) == 1 else [f"{i}_{name}" for i in range(len(part.seeds))]
-        self._states[part.id] = part, [states[child] for child in names]
+        children = [states[child] for child in names]
+        if part.sampling.logprobs or part.sampling.token_logprobs:
+            for child in children:
+                child.logprobs_processor = Logprobs(part.sampling.token_logprobs)
+        self._states[part.id] = part, children
 
     def _lora(self, part: Part) -> Any:
         if part.adapter is None:

@@ -59,6 +59,31 @@ class LoadGauge:
         return EngineLoad(told.num_running_reqs, waiting, told.kv_cache_usage)
 
 
+class Logprobs:
+    """Takes the place of vLLM's record of a child's tokens, which spells every one of them out.
+
+    Kept is the sum (nats), and each token's own where they are asked for.
+    """
+
+    prompt_logprobs = None
+    prompt_token_id_logprobs = None
+    logprobs = None  # of vLLM's output: each token's stay here
+
+    def __init__(self, each: bool) -> None:
+        self.cumulative_logprob = 0.0
+        self.each: list[float] | None = [] if each else None
+
+    def update_from_output(self, output: Any) -> None:
+        """Add the tokens of a step; vLLM puts the one that was drawn first."""
+        if output.new_logprobs is None:
+            return
+        drawn = output.new_logprobs.logprobs[:, 0].tolist()
+        for value in drawn:
+            self.cumulative_logprob += value
+        if self.each is not None:
+            self.each += drawn
+
+
 def note_times(state: Any, output: Any, timestamp: float, *_: Any) -> None:
     """Write the times (monotonic seconds) of one child's step into its state: of all its steps only what is kept."""
     times = state.stats
@@ -89,14 +114,13 @@ def generated(part: Part, seed: int, completion: Any, state: Any) -> Generated:
         decode_seconds=times.last_token_ts - times.first_token_ts,
         seconds=times.last_token_ts - part.submitted,
         gpu_seconds=getattr(times, "gpu_seconds", None),
-        **_tokens(part, completion),
+        **_tokens(part, completion, state),
     )
 
 
-def _tokens(part: Part, completion: Any) -> dict[str, Any]:
+def _tokens(part: Part, completion: Any, state: Any) -> dict[str, Any]:
     """The tokens and their log-probabilities, where they were asked for."""
-    if not part.sampling.token_logprobs or completion.logprobs is None:
+    if not part.sampling.token_logprobs:
         return {}
     ids = tuple(completion.token_ids)
-    pairs = zip(ids, completion.logprobs, strict=False)
-    return {"token_ids": ids, "token_logprobs": tuple(float(known[token].logprob) for token, known in pairs)}
+    return {"token_ids": ids, "token_logprobs": tuple(state.logprobs_processor.each[: len(ids)])}

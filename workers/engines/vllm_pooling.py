@@ -14,7 +14,7 @@ from workers.engines import model_files
 from workers.engines.process import ENGINES
 from workers.engines.vllm_settings import (
     SMALLEST_CPU_STEP,
-    cpu_defaults,
+    cpu_options,
     gpu_defaults,
     installed_for_cpu,
     prepare_environment,
@@ -81,7 +81,7 @@ def _load(model: str, task: str, cpu: bool, options: dict[str, Any]) -> Any:
     refuse_unknown(options, [argument.name for argument in dataclasses.fields(EngineArgs)])
     if Path(model).is_dir() and not model_files.weight_files(Path(model)):
         raise ModelNotFound(f"model {model!r} has no weights; *.safetensors (or *.bin, *.pt, *.gguf) must lie there")
-    defaults = cpu_defaults(model_files.weight_bytes(model)) if cpu else gpu_defaults()
+    defaults = cpu_options(model) if cpu else gpu_defaults()
     arguments = {**defaults, **({"max_num_batched_tokens": SMALLEST_CPU_STEP} if cpu else {}), **options}
     try:
         return LLM(model=model, runner="pooling", pooler_config=PoolerConfig(task=task), **arguments)
