@@ -25,17 +25,17 @@ from store.analytics.statistics.arguments import FloatArray, IntArray
 from store.analytics.statistics.plurality_rivals import NEGLIGIBLE, Contenders
 from store.analytics.statistics.plurality_transform import PluralityTransform
 
-_CELLS = 1_200  # rows times frequencies of a transform
 _VOTES = 2_000_000  # rows times rivals times votes of it
 _SPREAD = 3.2  # standard deviations between p n and the k that share it: costs a digit or two
 
 
 def winning_chances(field: Contenders, ks: IntArray) -> FloatArray:
     """Chance [R, K] that a class leads among k of n samples, ties split evenly; needs 0 < k < n, else NaN."""
-    values = np.full((field.n.size, ks.size), np.nan)
+    different, place = field.distinct()
+    values = np.full((different.n.size, ks.size), np.nan)
     for columns in _groups(ks, int(field.n.max(initial=1))):
-        values[:, columns] = _group(field, ks[columns])
-    return values
+        values[:, columns] = _group(different, ks[columns])
+    return np.asarray(values[place])
 
 
 def _groups(ks: IntArray, n: int) -> Iterator[IntArray]:
@@ -63,9 +63,7 @@ def _group(field: Contenders, ks: IntArray) -> FloatArray:
     open_rows = np.flatnonzero(np.isnan(wins) & valid.any(axis=1))
     open_rows = open_rows[np.argsort(field.own[open_rows] / field.n[open_rows], kind="stable")]
     for rows in _chunks(open_rows, field, int(ks.max())):
-        part = Contenders(
-            field.n[rows], field.own[rows], field.size[rows], np.where(contends[rows], field.many[rows], 0)
-        )
+        part = Contenders(field.n, field.own, field.size, np.where(contends, field.many, 0)).only(rows)
         values[rows] = np.where(valid[rows], PluralityTransform(part, ks).chances(), np.nan)
     return values
 
@@ -85,7 +83,7 @@ def _decided(field: Contenders, k: IntArray) -> tuple[FloatArray, NDArray[np.boo
 
 
 def _chunks(rows: IntArray, field: Contenders, k: int) -> Iterator[IntArray]:
-    """Rows in runs of like size, few enough for the arrays of a transform to stay in the cache."""
+    """Rows in runs of like size, few enough for the arrays of their rivals' votes."""
     spread = float(np.sqrt(k * max(1 - k / float(field.n.max(initial=1)), 0.0)))
-    most = max(1, min(int(_CELLS / (3 * spread + 10)), int(_VOTES / (field.size.shape[1] * (9 * spread + 40) + 1))))
+    most = max(1, int(_VOTES / (field.size.shape[1] * (9 * spread + 40) + 1)))
     yield from (rows[start : start + most] for start in range(0, rows.size, most))

@@ -4,7 +4,6 @@ import functools
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from store.analytics.statistics.arguments import FloatArray, IntArray
 from store.analytics.statistics.binomial import binomial_pmf
@@ -12,8 +11,9 @@ from store.analytics.statistics.plurality import tie_nodes
 
 NEGLIGIBLE = 1e-16  # chance of winning that may be left out at a time; the bounds on it are far from tight
 TINY = 1e-300
-DEGREES = np.arange(48)  # ties
-NODES = np.arange(1, 25)[:, None]
+_DEGREES = np.arange(48)  # ties
+_NODES = 24
+_EXPONENT = 45.0  # windows leave out chances below exp(-45) on either side
 
 
 @dataclass(frozen=True)
@@ -29,62 +29,81 @@ class Contenders:
     size: IntArray
     many: IntArray
 
+    def only(self, rows: IntArray) -> "Contenders":
+        """Those rows."""
+        return Contenders(self.n[rows], self.own[rows], self.size[rows], self.many[rows])
+
+    def distinct(self) -> tuple["Contenders", IntArray]:
+        """Each different row once, and where every row is among them [R]."""
+        _, first, place = np.unique(
+            np.column_stack([self.n, self.own, self.size, self.many]), axis=0, return_index=True, return_inverse=True
+        )
+        return self.only(first), place.reshape(-1)
+
 
 @dataclass(frozen=True)
-class VotesOfRivals:
-    """Chances of votes on the axis [..., B, S], largest classes first; samples [R, B] that they hold in each row."""
+class Windows:
+    """Chances [U, W] of `low` [U], low + 1, ... votes, from Bin(size, p) [U]; what lies outside is negligible."""
 
+    low: IntArray
     chance: FloatArray
-    many: IntArray
-    samples: IntArray
-    beyond: FloatArray
-
-    def held(self, front: int) -> IntArray:
-        """Samples [R] of the first `front`."""
-        return np.asarray(self.samples[:, :front].sum(axis=1))
 
     @functools.cached_property
     def behind(self) -> FloatArray:
-        """P(X <= t), kept off zero; 1 for what only pads."""
-        return np.where(self.chance.any(axis=-1, keepdims=True), np.maximum(self.chance.cumsum(axis=-1), TINY), 1.0)
+        """P(X <= t) [U, W + 2] for t = low - 1, low, ..., then 1 for all beyond; kept off zero."""
+        sums = np.cumsum(self.chance, axis=1)
+        edge = np.ones((self.low.size, 1))
+        return np.maximum(np.concatenate([0 * edge, sums, edge], axis=1), TINY)
 
     @functools.cached_property
     def tail(self) -> FloatArray:
-        """At least P(X >= t)."""
-        return np.asarray(self.chance[..., ::-1].cumsum(axis=-1)[..., ::-1] + self.beyond[..., None])
+        """P(X >= t) [U, W + 2] for the same t, then 0 for all beyond."""
+        sums = np.cumsum(self.chance[:, ::-1], axis=1)[:, ::-1]
+        edge = np.ones((self.low.size, 1))
+        return np.concatenate([edge, sums, 0 * edge], axis=1)
 
 
-def reach(passes: NDArray[np.bool_]) -> IntArray:
-    """Of rivals that may pass [B, S]: how many of the first of them cover those at t and later [S]."""
-    last = np.where(passes, np.arange(1, passes.shape[0] + 1)[:, None], 0).max(axis=0, initial=0)
-    return np.asarray(np.maximum.accumulate(last[::-1])[::-1])
+def windows(size: IntArray, p: FloatArray, most: int) -> Windows:
+    """Windows of binomials [U] up to `most` votes.
+
+    Outside lies less than exp(-45) on either side: P(|X - m| >= x) <= exp(-x^2 / 2(v + x/3)) for mean m and variance v
+    (Bernstein), and P(X <= m - x) <= exp(-x^2 / 2m) (Chernoff). One chance comes from Loader's form, the others from
+    their ratios.
+    """
+    mean = size * p
+    bernstein = _EXPONENT / 3 + np.sqrt((_EXPONENT / 3) ** 2 + 2 * _EXPONENT * mean * (1 - p))
+    low = np.maximum(np.floor(mean - np.minimum(bernstein, np.sqrt(2 * _EXPONENT * mean))), 0).astype(np.int64)
+    high = np.minimum(np.minimum(np.ceil(mean + bernstein).astype(np.int64), size), most)
+    low = np.minimum(low, most)
+    votes = low[:, None] + np.arange(int((high - low).max(initial=0)) + 1)
+    ratio = np.maximum(size[:, None] - votes + 1, 0) * ((p / (1 - p))[:, None] / np.maximum(votes, 1))
+    ratio[:, 0] = binomial_pmf(low, size, p)
+    chance = np.cumprod(ratio, axis=1)
+    chance[votes > most] = 0
+    return Windows(low, chance)
 
 
 @functools.cache
-def quadrature_errors() -> FloatArray:
+def _quadrature_errors() -> FloatArray:
     """|integral - sum over N nodes| of (y - 1/2)^d over [0, 1], for N = 1.. and d = 0..; 0 where N nodes are exact."""
-    exact = np.where(DEGREES % 2 == 0, 0.5**DEGREES / (DEGREES + 1), 0.0)
-    errors = np.empty((NODES.size, DEGREES.size))
+    exact = np.where(_DEGREES % 2 == 0, 0.5**_DEGREES / (_DEGREES + 1), 0.0)
+    errors = np.empty((_NODES, _DEGREES.size))
     for row, error in enumerate(errors):
         y, share = tie_nodes(2 * row)
-        error[:] = np.abs(((y[:, None] - 0.5) ** DEGREES * share[:, None]).sum(axis=0) - exact)
+        error[:] = np.abs(((y[:, None] - 0.5) ** _DEGREES * share[:, None]).sum(axis=0) - exact)
         error[: 2 * row + 2] = 0
     return errors
 
 
-def fewest_votes(size: IntArray, p: FloatArray) -> IntArray:
-    """Fewest votes that Bin(size, p) gives but for a negligible chance."""
-    mean = size * p
-    fewest: IntArray = np.maximum(np.floor(mean - 9.2 * np.sqrt(mean * (1 - p)) - 1), 0).astype(np.int64)
-    return fewest
+def nodes_needed(weight: FloatArray, rate: FloatArray, most: IntArray) -> IntArray:
+    """Gauss-Legendre nodes [C] needed where d ties, at most `most`, have a chance below weight * rate^d/d!.
 
-
-def binomials(size: IntArray, p: FloatArray, axis: IntArray) -> FloatArray:
-    """Binomial probabilities [..., S] along consecutive numbers: one by Loader's form, the others by their ratios."""
-    start = np.clip(fewest_votes(size, p), axis[0], axis[-1])
-    ratio = np.maximum(size[..., None] - axis + 1, 0) * ((p / (1 - p))[..., None] / np.maximum(axis, 1))
-    ratio = np.where(axis > start[..., None], ratio, 1.0)
-    chance = np.cumprod(ratio, axis=-1)
-    chance *= binomial_pmf(start, size, p)[..., None]
-    chance *= axis >= start[..., None]
-    return np.asarray(chance)
+    The integrand is a polynomial in y - 1/2 with those coefficients at most; N nodes leave out what they do not
+    integrate of it.
+    """
+    terms = np.ones((weight.size, _DEGREES.size))
+    terms[:, 1:] = rate[:, None] / _DEGREES[1:]
+    np.cumprod(terms, axis=1, out=terms)
+    terms *= most[:, None] >= _DEGREES
+    lacking = (terms @ _quadrature_errors().T) * weight[:, None] > NEGLIGIBLE
+    return np.asarray(1 + lacking.sum(axis=1))

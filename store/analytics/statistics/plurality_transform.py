@@ -1,7 +1,8 @@
 """The discrete Fourier transform behind plurality curves: many classes at neighbouring k at once.
 
-Rivals of a size that several rows share, or that one row has several of, enter by logarithms: the factor of a size is
-computed once and raised to each row's number by a matrix product. The others are multiplied one after the other.
+A *cell* is a class with a number of votes t; only cells that matter are worked off. At each, the largest rivals may
+pass and have a factor of their own on the circle; the others join the invalid samples in one binomial. Cells that need
+about as many frequencies and nodes go together, so that a factor is made once for all of them.
 """
 
 import functools
@@ -9,36 +10,36 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from store.analytics.statistics.arguments import FloatArray, IntArray
 from store.analytics.statistics.binomial import binomial_pmf
 from store.analytics.statistics.plurality import ComplexArray, tie_nodes
-from store.analytics.statistics.plurality_rivals import (
-    NEGLIGIBLE,
-    NODES,
-    TINY,
-    Contenders,
-    VotesOfRivals,
-    binomials,
-    fewest_votes,
-    quadrature_errors,
-    reach,
-)
+from store.analytics.statistics.plurality_rivals import NEGLIGIBLE, TINY, Contenders, nodes_needed, windows
 
-_PLANE = 32_000  # complex numbers of a factor at a time: the few arrays in use stay in the cache
-_SHARED = 3  # rows that make a common factor worth its logarithm
+_PLANE = 12_000  # complex numbers worked on at a time: they stay in the cache
+_LIKE = 1.3  # cells go together whose frequencies differ by less than this factor
 
 
 @dataclass(frozen=True)
-class _Block:
-    """Votes `rows` of the axis; at each, the `single` [T] largest rivals may pass, and the `shared` largest sizes."""
+class _Cells:
+    """Cells [C] of rows: votes, chance of just as many, rivals in front, nodes and frequencies needed."""
 
-    rows: slice
-    single: IntArray
-    shared: int
-    nodes: int
-    wave: ComplexArray
+    row: IntArray
+    votes: IntArray
+    chance: FloatArray
+    front: IntArray
+    nodes: IntArray
+    frequencies: IntArray
+
+    def only(self, kept: IntArray) -> "_Cells":
+        return _Cells(*(getattr(self, name)[kept] for name in self.__dataclass_fields__))
+
+    def alike(self) -> Iterator["_Cells"]:
+        """Cells of like frequencies and equal nodes, row after row, those with most rivals in front first."""
+        limit = np.ceil(np.log(self.frequencies) / np.log(_LIKE))
+        order = np.lexsort((-self.front, self.nodes, limit))
+        ends = np.flatnonzero((np.diff(limit[order]) != 0) | (np.diff(self.nodes[order]) != 0)) + 1
+        yield from (self.only(part) for part in np.split(order, ends) if part.size)
 
 
 class PluralityTransform:
@@ -52,10 +53,7 @@ class PluralityTransform:
         self.scale = np.where(ks < n, self.normalizer, np.inf).min(axis=1)
         self.length = self._length()
         self.roots = np.exp(2j * np.pi * np.arange(self.length) / self.length)
-        self.axis = self._axis()
-        self.own = binomials(field.own, self.p, self.axis)
-        self.own[:, self.axis < 1] = 0
-        self.single, self.shared = self._split()
+        self._pair()
 
     def _p(self, n: IntArray) -> FloatArray:
         """The p of problems with n samples: that of the middle of the ks, or of the last k below n."""
@@ -72,119 +70,75 @@ class PluralityTransform:
         likely = sums[chance > 0.1 * NEGLIGIBLE * self.scale.min()]
         return int(max(likely[-1] - low, high - likely[0])) + 1 | 1
 
-    def _axis(self) -> IntArray:
-        """Votes from the fewest that a contending rival, or the class, may get, to the most that the class may get."""
-        mean = self.field.own * self.p
-        most = np.minimum(np.minimum(mean + 9 * np.sqrt(mean) + 40, self.field.own), self.ks.max())
-        rivals = np.where(self.field.many > 0, self.field.size, self.field.own[:, None])
-        low = min(
-            int(fewest_votes(self.field.own, self.p).min()),
-            int(fewest_votes(rivals, self.p[:, None]).min(initial=2**62)),
-        )
-        return np.arange(low, int(most.max()) + 1)
-
-    def _split(self) -> tuple[VotesOfRivals, VotesOfRivals]:
-        """Rivals with factors of their own [R, B], and those with common ones, by size and n [U]."""
-        field, there = self.field, self.field.many > 0
-        unit = int(field.n.max()) + 1
-        keys = np.where(there, field.size * unit + field.n[:, None], 0)
-        distinct, place, rows = np.unique(keys, return_inverse=True, return_counts=True)
-        place = place.reshape(keys.shape)
-        several = np.bincount(place.ravel(), weights=(field.many > 1).ravel(), minlength=distinct.size) > 0
-        common = ((rows >= _SHARED) | several) & (distinct > 0)
-        size, n = np.divmod(distinct[common][::-1], unit)
-        row, column = np.nonzero(common[place] & there)
-        many = np.zeros((field.n.size, size.size), dtype=np.int64)
-        many[row, size.size - np.cumsum(common)[place[row, column]]] = field.many[row, column]
-        order = np.argsort(common[place] | ~there, axis=1, kind="stable")
-        alone = np.take_along_axis(there & ~common[place], order, axis=1)
-        width = int(alone.sum(axis=1).max(initial=0))
-        own_size = np.where(alone, np.take_along_axis(field.size, order, axis=1), 0)[:, :width]
-        return self._rivals(own_size, self.p[:, None], alone[:, :width]), self._rivals(size, self._p(n), many)
-
-    def _rivals(self, size: IntArray, p: FloatArray, many: NDArray[np.int64] | NDArray[np.bool_]) -> VotesOfRivals:
-        chance = binomials(size, p, self.axis) * (size > 0)[..., None]
-        last = int(self.axis[-1])
-        ratio = np.maximum(size - last, 0) / (last + 1) * (p / (1 - p))
-        beyond = np.where(ratio < 1, chance[..., -1] * ratio / np.maximum(1 - ratio, 1e-6), 1.0) * (size > 0)
-        return VotesOfRivals(chance, many.astype(np.int64), size * many, beyond)
+    def _pair(self) -> None:
+        """Rows with their rivals [Q], row after row and largest first, and the kinds of rivals [U] there are."""
+        field = self.field
+        row, column = np.nonzero(field.many)
+        size, many = field.size[row, column], field.many[row, column]
+        kinds, kind = np.unique(np.stack([field.n[row], size, many]), axis=1, return_inverse=True)
+        self.pair_row, self.pair_kind, self.pair_many = row, kind.reshape(-1), many
+        self.pair_held = np.cumsum(size * many)
+        self.first = np.searchsorted(row, np.arange(field.n.size + 1))
+        self.pair_place = np.arange(row.size) - self.first[row]
+        self.kind_many = kinds[2]
+        self.kinds = windows(kinds[1], self._p(kinds[0]), int(self.ks.max()))
 
     def chances(self) -> FloatArray:
         """Values [R, K]; of no meaning where k >= n."""
-        weight, rate = self._bounds()
-        # A vote left out is left out of every part: where it is, the rivals that rule it out may be, too.
-        self.own[weight <= NEGLIGIBLE] = 0
-        single, shared = self._fronts(weight)
-        total = self._unrivalled(single + shared == 0)
-        for block in self._blocks(weight, rate, single, shared):
-            self._add(total, block)
+        total = np.zeros((self.field.n.size, self.length // 2 + 1), dtype=np.complex128)
+        for cells in self._cells().alike():
+            self._add(total, cells)
         frequencies = np.arange(total.shape[1])
         back = self.roots[-np.outer(self.ks, frequencies) % self.length] * np.where(frequencies == 0, 1.0, 2.0)
         return np.asarray(np.clip((total @ back.T).real / self.length / self.normalizer, 0.0, 1.0))
 
-    def _bounds(self) -> tuple[FloatArray, FloatArray]:
-        """weight [R, S] >= P(wins with t votes), as b(t) prod_b P(X_b <= t) / b(k); rate: ties to expect then."""
-        single, shared = self.single, self.shared
-        log = np.log(single.behind).sum(axis=1) + shared.many @ np.log(shared.behind)
-        rate = (single.chance / single.behind).sum(axis=1) + shared.many @ (shared.chance / shared.behind)
-        return self.own / self.scale[:, None] * np.exp(log), rate
+    def _cells(self) -> _Cells:
+        """The cells that matter.
 
-    def _fronts(self, weight: FloatArray) -> tuple[IntArray, IntArray]:
-        """How many of the largest rivals of either kind may pass at each t [S]; never rising in t.
-
-        A rival passes with less than weight * P(X >= t) / P(X <= t).
+        weight >= P(wins with t votes), as b(t) prod_b P(X_b <= t) / b(k). A rival passes with less than
+        weight * P(X >= t) / P(X <= t). rate: ties to expect.
         """
-        single = (weight[:, None] * self.single.tail / self.single.behind > NEGLIGIBLE).any(axis=0)
-        most = (self.shared.many[:, :, None] * weight[:, None]).max(axis=0)
-        shared = most * self.shared.tail / self.shared.behind > NEGLIGIBLE
-        return reach(np.asarray(single)), reach(np.asarray(shared))
+        field, last = self.field, self.kinds.chance.shape[1] + 1
+        own = windows(field.own, self.p, int(self.ks.max()))
+        keep = int((own.chance > NEGLIGIBLE * self.scale[:, None]).any(axis=0).nonzero()[0].max(initial=0)) + 1
+        votes, chance = own.low[:, None] + np.arange(keep), own.chance[:, :keep]
+        at = np.clip(votes[self.pair_row] - self.kinds.low[self.pair_kind, None] + 1, 0, last)
+        at += self.pair_kind[:, None] * (last + 1)
+        many = self.pair_many[:, None]
+        log_behind = self._summed(np.log(self.kinds.behind).ravel()[at] * many)
+        weight = chance / self.scale[:, None] * np.exp(log_behind) * (votes > 0)
+        level = np.pad(self.kinds.chance, ((0, 0), (1, 1))) / self.kinds.behind
+        rate = self._summed(level.ravel()[at] * many)
+        passing = (self.kinds.tail / self.kinds.behind * self.kind_many[:, None]).ravel()[at]
+        passes = weight[self.pair_row] * passing > NEGLIGIBLE
+        front = self._reduced(np.maximum, np.where(passes, self.pair_place[:, None] + 1, 0))
+        row, column = np.nonzero(weight > NEGLIGIBLE)
+        t = votes[row, column]
+        rivals = field.many.sum(axis=1)
+        most = np.minimum((int(self.ks.max()) - t) // t, rivals[row])
+        nodes = nodes_needed(weight[row, column], rate[row, column], most)
+        fronts = front[row, column]
+        nodes = np.where(fronts > 0, nodes, 1)
+        return _Cells(
+            row, t, chance[row, column], fronts, nodes, self._frequencies(row, fronts, chance[row, column])
+        )
 
-    def _nodes(self, weight: FloatArray, rate: FloatArray) -> IntArray:
-        """Gauss-Legendre nodes needed at each t [S]: d ties have a chance below weight * rate^d/d!.
+    def _reduced(self, how: np.ufunc, values: FloatArray | IntArray) -> FloatArray | IntArray:
+        """Values of pairs [Q, T] put together for each row [R, T]; 0 for rows without rivals."""
+        result = np.zeros((self.field.n.size, values.shape[1]), dtype=values.dtype)
+        rivalled = np.flatnonzero(np.diff(self.first))
+        if rivalled.size:
+            result[rivalled] = how.reduceat(values, self.first[rivalled], axis=0)
+        return result
 
-        The integrand is a polynomial in y - 1/2 with those coefficients at most; N nodes leave out what they do not
-        integrate of it.
-        """
-        rivals = int(self.field.many.sum(axis=1).max())
-        most = np.minimum((int(self.ks.max()) - self.axis) // np.maximum(self.axis, 1), rivals)
-        nodes, errors = np.ones(self.axis.size, dtype=np.int64), quadrature_errors()
-        chance = weight
-        for degree in range(1, errors.shape[1]):
-            chance = chance * (rate / degree)
-            likely = np.where(degree <= most, chance.max(axis=0), 0.0)
-            if not (likely > NEGLIGIBLE).any():
-                break
-            lacking = errors[:, degree, None] * likely > NEGLIGIBLE
-            nodes = np.maximum(nodes, 1 + np.where(lacking, NODES, 0).max(axis=0))
-        return nodes
+    def _summed(self, values: FloatArray) -> FloatArray:
+        return self._reduced(np.add, values)
 
-    def _blocks(self, weight: FloatArray, rate: FloatArray, single: IntArray, shared: IntArray) -> Iterator[_Block]:
-        """Runs of the t that matter, cut where half the rivals or a third of the nodes drop out, or arrays grow."""
-        nodes = self._nodes(weight, rate)
-        matters = np.flatnonzero((weight > NEGLIGIBLE).any(axis=0) & (single + shared > 0))
-        first, end = (int(matters[0]), int(matters[-1]) + 1) if matters.size else (0, 0)
-        while first < end:
-            ahead = slice(first, end)
-            fewer = 2 * (single + shared)[ahead] < single[first] + shared[first]
-            fewer |= 3 * nodes[ahead] < 2 * nodes[first]
-            stop = first + int(np.argmax(np.append(fewer, True)))
-            others = self._others(int(single[first]), int(shared[first]))
-            count = self._frequencies(others, weight[:, first:stop].sum(axis=1))
-            stop = min(stop, first + max(1, _PLANE // (max(self.own.shape[0], int(shared[first])) * count)))
-            rows = slice(first, stop)
-            wave = self._wave(stop, count)
-            yield _Block(rows, single[rows], int(shared[first]), int(nodes[rows].max()), wave)
-            first = stop
-
-    def _others(self, single: int, shared: int) -> IntArray:
-        """Samples [R] of neither the class nor the rivals in front."""
-        return np.asarray(self.field.n - self.field.own - self.single.held(single) - self.shared.held(shared))
-
-    def _frequencies(self, others: IntArray, weight: FloatArray) -> int:
-        """How many frequencies of the transform of Bin(others, p) [R] matter under a weight [R]."""
-        size, _ = self._base
-        floor = np.log(0.1 * NEGLIGIBLE) - np.log(np.maximum(weight, TINY))
-        return max(int((others[:, None] * size > floor[:, None]).any(axis=0).sum()), 1)
+    def _others(self, row: IntArray, front: IntArray) -> IntArray:
+        """Samples of neither the class nor the rivals in front."""
+        held = np.concatenate([[0], self.pair_held])
+        first = self.first[row]
+        return np.asarray(self.field.n[row] - self.field.own[row] - held[first + front] + held[first])
 
     @functools.cached_property
     def _base(self) -> tuple[FloatArray, FloatArray]:
@@ -193,85 +147,100 @@ class PluralityTransform:
         square = np.sin(half) ** 2
         return 0.5 * np.log1p(-4 * p * (1 - p) * square), np.arctan2(p * np.sin(2 * half), 1 - 2 * p * square)
 
-    def _rest(self, others: IntArray, count: int) -> ComplexArray:
-        """The transform [R, J] of Bin(others, p)."""
+    def _frequencies(self, row: IntArray, front: IntArray, chance: FloatArray) -> IntArray:
+        """How many frequencies matter to each cell [C].
+
+        Binomials are unimodal, also cut off at t: by summation by parts |sum_s b(s) z^s| |1 - z| <= 2 max b, so that
+        a factor is at most min(1, max b / sin(angle/2)). The rest is a binomial whose transform is known.
+        """
+        half = np.pi * np.arange(self.length // 2 + 1) / self.length
+        with np.errstate(divide="ignore"):
+            edge = np.minimum(np.log(self.kinds.chance.max(axis=1, initial=TINY))[:, None] - np.log(np.sin(half)), 0.0)
+        pairs = np.cumsum(edge[self.pair_kind] * self.pair_many[:, None], axis=0)
+        pairs = np.concatenate([np.zeros((1, half.size)), pairs])
+        # One bound for all cells of a row with as many rivals in front.
+        unit = int(front.max(initial=0)) + 1
+        same, place = np.unique(row * unit + front, return_inverse=True)
+        rows, fronts = np.divmod(same, unit)
+        first = self.first[rows]
+        bound = pairs[first + fronts] - pairs[first] + self._others(rows, fronts)[:, None] * self._base[0][rows]
+        weight = np.bincount(place, weights=chance, minlength=same.size) / self.scale[rows]
+        matters = bound > (np.log(0.1 * NEGLIGIBLE) - np.log(np.maximum(weight, TINY)))[:, None]
+        count = half.size - np.argmax(matters[:, ::-1], axis=1)
+        return np.asarray(np.where(matters.any(axis=1), count, 1)[place])
+
+    def _add(self, total: ComplexArray, cells: _Cells) -> None:
+        """Add the transforms of cells alike to the totals of their rows."""
+        count, front = int(cells.frequencies.max()), int(cells.front.max())
+        step = max(1, _PLANE // count)
+        if not front:
+            for start in range(0, cells.row.size, step):
+                part = cells.only(np.arange(start, min(start + step, cells.row.size)))
+                self._sum(total, part.row, self._start(part, count))
+            return
+        behind, beyond, many, places = self._factors(cells, count)
+        for y, share in zip(*tie_nodes(2 * (int(cells.nodes[0]) - 1)), strict=True):
+            factor = behind + y * beyond
+            _raise(factor, many)
+            for start in range(0, cells.row.size, step):
+                part = cells.only(np.arange(start, min(start + step, cells.row.size)))
+                product = self._start(part, count)
+                product *= share
+                taken = np.empty_like(product)
+                for b in range(int(part.front[0])):
+                    stop = int(np.searchsorted(-part.front, -b))
+                    np.take(factor, places[b, start : start + stop], axis=0, out=taken[:stop], mode="clip")
+                    product[:stop] *= taken[:stop]
+                self._sum(total, part.row, product)
+
+    def _factors(self, cells: _Cells, count: int) -> tuple[ComplexArray, ComplexArray, IntArray, IntArray]:
+        """The transforms of X < t and X = t [V, J], classes of that kind [V], and their places [front, C]."""
+        index = np.arange(int(cells.front.max()))[:, None]
+        inside = index < cells.front
+        kind = self.pair_kind[np.where(inside, self.first[cells.row] + index, self.first[cells.row])]
+        used, place = np.unique(kind, return_inverse=True)
+        chance = self.kinds.chance[used]
+        at = np.clip(cells.votes - self.kinds.low[kind], 0, chance.shape[1] - 1)
+        at += place.reshape(kind.shape) * chance.shape[1]
+        needed = np.zeros(chance.size, dtype=bool)
+        needed[at] = True
+        wave = self.roots[np.outer(np.arange(chance.shape[1]), np.arange(count)) % self.length]
+        level = chance[:, :, None] * wave
+        reached = np.cumsum(level, axis=1).reshape(chance.size, count)[needed]
+        beyond = level.reshape(chance.size, count)[needed]
+        places = (np.cumsum(needed) - 1)[at]
+        return reached - beyond, beyond, np.repeat(self.kind_many[used], chance.shape[1])[needed], places
+
+    def _start(self, cells: _Cells, count: int) -> ComplexArray:
+        """What does not depend on the tie [C, J]: the class's votes, the rest's transform, where windows begin."""
+        shift = np.concatenate([[0], np.cumsum(self.pair_many * self.kinds.low[self.pair_kind])])
+        first = self.first[cells.row]
+        votes = (cells.votes + shift[first + cells.front] - shift[first]).astype(np.int64)
         size, angle = self._base
-        return np.asarray(np.exp(others[:, None] * (size[:, :count] + 1j * angle[:, :count])))
+        j = np.arange(count)
+        same, place = np.unique(cells.row * (int(cells.front.max()) + 1) + cells.front, return_inverse=True)
+        rows, fronts = np.divmod(same, int(cells.front.max()) + 1)
+        rest = np.exp(self._others(rows, fronts)[:, None] * (size[rows, :count] + 1j * angle[rows, :count]))
+        result = self.roots[np.outer(votes, j) % self.length]
+        result *= rest[place]
+        result *= cells.chance[:, None]
+        return np.asarray(result)
 
-    def _wave(self, stop: int, count: int) -> ComplexArray:
-        """z^t for the first votes of the axis [stop, J]."""
-        return np.asarray(self.roots[np.outer(self.axis[:stop], np.arange(count)) % self.length])
-
-    def _unrivalled(self, votes: NDArray[np.bool_]) -> ComplexArray:
-        """The transform [R, J] of votes t that nobody can pass: the rest holds the others, whoever has them."""
-        own = np.where(votes, self.own, 0.0)
-        others = self._others(0, 0)
-        total = np.zeros((others.size, self.length // 2 + 1), dtype=np.complex128)
-        count = self._frequencies(others, 1 / self.scale)
-        total[:, :count] = (own @ self._wave(self.axis.size, count)) * self._rest(others, count)
-        return total
-
-    def _add(self, total: ComplexArray, block: _Block) -> None:
-        """Add the transform of a block's votes to the total."""
-        product = self._product(block)
-        product *= self.own[:, block.rows].T[:, :, None] * block.wave[block.rows, None]
-        for passing in np.unique(block.single).tolist():
-            part = product[block.single == passing].sum(axis=0)
-            total[:, : part.shape[1]] += part * self._rest(self._others(passing, block.shared), part.shape[1])
-
-    def _product(self, block: _Block) -> ComplexArray:
-        """int_0^1 prod_b (F_b + y T_b) dy on the circle [T, R, J], over the rivals that may pass at each t."""
-        y, share = tie_nodes(2 * (block.nodes - 1))
-        products = self._common(block, y)
-        front = int(block.single[0])
-        start = _before(self.single.chance[:, :front], block)
-        buffers = np.empty((3, *products.shape[1:]), dtype=np.complex128)
-        for b in range(front):
-            stop = int((block.single > b).sum())
-            level, reached, factor = buffers[:, :stop]
-            chance = self.single.chance[:, b, block.rows].T[:stop, :, None]
-            _follow(chance, start[:, b], block.wave[block.rows, None][:stop], level, reached)
-            absent = self.single.many[:, b] == 0
-            if absent.any():
-                reached[:, absent] = 1.0
-            for node, product in zip(y.tolist(), products, strict=True):
-                np.multiply(level, node - 1, out=factor)
-                factor += reached
-                product[:stop] *= factor
-        products *= share[:, None, None, None]
-        return np.asarray(products.sum(axis=0)) if y.size > 1 else products[0]
-
-    def _common(self, block: _Block, y: FloatArray) -> ComplexArray:
-        """The factors [N, T, R, J] of the shared sizes at the nodes y, raised to each row's numbers of them."""
-        shape = (block.single.size, self.own.shape[0], block.wave.shape[1])
-        if not block.shared:
-            return np.ones((y.size, *shape), dtype=np.complex128)
-        chance = self.shared.chance[: block.shared]
-        level, reached = np.empty((2, shape[0], block.shared, shape[2]), dtype=np.complex128)
-        _follow(
-            chance[:, block.rows].T[:, :, None], _before(chance, block), block.wave[block.rows, None], level, reached
-        )
-        many = self.shared.many[:, : block.shared].astype(np.float64)
-        result = np.empty((y.size, *shape), dtype=np.complex128)
-        for node, part in zip(y.tolist(), result, strict=True):
-            factor = reached + (node - 1) * level
-            factor[factor == 0] = TINY
-            np.matmul(many, np.log(factor).view(np.float64), out=part.view(np.float64))
-            np.exp(part, out=part)
-        return result
+    def _sum(self, total: ComplexArray, row: IntArray, values: ComplexArray) -> None:
+        rows, place = np.unique(row, return_inverse=True)
+        which = (place == np.arange(rows.size)[:, None]).astype(np.float64)
+        total[rows, : values.shape[1]] += (which @ values.view(np.float64)).view(np.complex128)
 
 
-def _before(chance: FloatArray, block: _Block) -> ComplexArray:
-    """The transform [..., J] of what lies before the block."""
-    stop = block.rows.start
-    return (chance[..., :stop] @ block.wave[:stop].view(np.float64)).view(np.complex128)
-
-
-def _follow(
-    chance: FloatArray, start: ComplexArray, wave: ComplexArray, level: ComplexArray, reached: ComplexArray
-) -> None:
-    """Fill the transforms [T, ., J] of X = t (level) and X <= t (reached), after what lies before."""
-    np.multiply(chance, wave, out=level)
-    np.add(start, level[0], out=reached[0])
-    for t in range(1, level.shape[0]):
-        np.add(reached[t - 1], level[t], out=reached[t])
+def _raise(factor: ComplexArray, many: IntArray) -> None:
+    """factor[v] ** many[v] in place, by repeated squaring."""
+    several = np.flatnonzero(many > 1)
+    if not several.size:
+        return
+    left, power = many[several], factor[several]
+    result = np.where((left % 2 == 1)[:, None], power, 1.0)
+    while (left := left // 2).any():
+        power *= power
+        odd = left % 2 == 1
+        result[odd] *= power[odd]
+    factor[several] = result
