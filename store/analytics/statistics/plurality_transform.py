@@ -17,7 +17,7 @@ from store.analytics.statistics.plurality import ComplexArray, tie_nodes
 from store.analytics.statistics.plurality_rivals import NEGLIGIBLE, TINY, Contenders, nodes_needed, windows
 
 _PLANE = 12_000  # complex numbers worked on at a time: they stay in the cache
-_LIKE = 1.3  # cells go together whose frequencies differ by less than this factor
+_LIKE = 1.5  # cells go together whose frequencies differ by less than this factor
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,25 @@ class _Cells:
     def only(self, kept: IntArray) -> "_Cells":
         return _Cells(*(getattr(self, name)[kept] for name in self.__dataclass_fields__))
 
-    def alike(self) -> Iterator["_Cells"]:
-        """Cells of like frequencies and equal nodes, row after row, those with most rivals in front first."""
-        limit = np.ceil(np.log(self.frequencies) / np.log(_LIKE))
-        order = np.lexsort((-self.front, self.nodes, limit))
-        ends = np.flatnonzero((np.diff(limit[order]) != 0) | (np.diff(self.nodes[order]) != 0)) + 1
+    def alike(self, by: IntArray) -> Iterator["_Cells"]:
+        """Cells of equal `by` [C] together; of these, of equal nodes, those with most rivals in front first."""
+        order = np.lexsort((-self.front, self.nodes, by))
+        ends = np.flatnonzero(np.diff(by[order])) + 1
         yield from (self.only(part) for part in np.split(order, ends) if part.size)
+
+
+@dataclass(frozen=True)
+class _Factors:
+    """Transforms [V, J] of X < t and X = t for votes t of kinds of rivals; classes of each kind [V]; places [front, C].
+
+    origin [C]: the votes from which the factors of a cell count.
+    """
+
+    behind: ComplexArray
+    level: ComplexArray
+    many: IntArray
+    places: IntArray
+    origin: IntArray
 
 
 class PluralityTransform:
@@ -86,8 +99,9 @@ class PluralityTransform:
     def chances(self) -> FloatArray:
         """Values [R, K]; of no meaning where k >= n."""
         total = np.zeros((self.field.n.size, self.length // 2 + 1), dtype=np.complex128)
-        for cells in self._cells().alike():
-            self._add(total, cells)
+        cells = self._cells()
+        for alike in cells.alike(np.ceil(np.log(cells.frequencies) / np.log(_LIKE)).astype(np.int64)):
+            self._add(total, alike)
         frequencies = np.arange(total.shape[1])
         back = self.roots[-np.outer(self.ks, frequencies) % self.length] * np.where(frequencies == 0, 1.0, 2.0)
         return np.asarray(np.clip((total @ back.T).real / self.length / self.normalizer, 0.0, 1.0))
@@ -171,65 +185,89 @@ class PluralityTransform:
 
     def _add(self, total: ComplexArray, cells: _Cells) -> None:
         """Add the transforms of cells alike to the totals of their rows."""
-        count, front = int(cells.frequencies.max()), int(cells.front.max())
-        step = max(1, _PLANE // count)
-        if not front:
-            for start in range(0, cells.row.size, step):
-                part = cells.only(np.arange(start, min(start + step, cells.row.size)))
-                self._sum(total, part.row, self._start(part, count))
-            return
-        behind, beyond, many, places = self._factors(cells, count)
-        for y, share in zip(*tie_nodes(2 * (int(cells.nodes[0]) - 1)), strict=True):
-            factor = behind + y * beyond
-            _raise(factor, many)
-            for start in range(0, cells.row.size, step):
-                part = cells.only(np.arange(start, min(start + step, cells.row.size)))
-                product = self._start(part, count)
-                product *= share
-                taken = np.empty_like(product)
-                for b in range(int(part.front[0])):
-                    stop = int(np.searchsorted(-part.front, -b))
-                    np.take(factor, places[b, start : start + stop], axis=0, out=taken[:stop], mode="clip")
-                    product[:stop] *= taken[:stop]
-                self._sum(total, part.row, product)
+        count = int(cells.frequencies.max())
+        factors = self._factors(cells, count) if cells.front.any() else None
+        product = self._start(cells, count, factors.origin if factors else np.zeros_like(cells.votes))
+        ends = np.flatnonzero(np.diff(cells.nodes)) + 1
+        for start, stop in zip([0, *ends.tolist()], [*ends.tolist(), cells.row.size], strict=True):
+            if factors and cells.front[start]:
+                _integrate(product, factors, cells, slice(start, stop))
+        order = np.argsort(cells.row, kind="stable")
+        rows, starts = np.unique(cells.row[order], return_index=True)
+        total[rows, :count] += np.add.reduceat(product[order], starts, axis=0)
 
-    def _factors(self, cells: _Cells, count: int) -> tuple[ComplexArray, ComplexArray, IntArray, IntArray]:
-        """The transforms of X < t and X = t [V, J], classes of that kind [V], and their places [front, C]."""
+    def _factors(self, cells: _Cells, count: int) -> _Factors:
+        """The factors of the rivals in front of cells, at their votes."""
         index = np.arange(int(cells.front.max()))[:, None]
         inside = index < cells.front
         kind = self.pair_kind[np.where(inside, self.first[cells.row] + index, self.first[cells.row])]
-        used, place = np.unique(kind, return_inverse=True)
+        used = np.flatnonzero(np.bincount(kind[inside], minlength=self.kind_many.size))
+        place = np.minimum(np.searchsorted(used, kind), used.size - 1)
         chance = self.kinds.chance[used]
         at = np.clip(cells.votes - self.kinds.low[kind], 0, chance.shape[1] - 1)
-        at += place.reshape(kind.shape) * chance.shape[1]
-        needed = np.zeros(chance.size, dtype=bool)
-        needed[at] = True
-        wave = self.roots[np.outer(np.arange(chance.shape[1]), np.arange(count)) % self.length]
-        level = chance[:, :, None] * wave
-        reached = np.cumsum(level, axis=1).reshape(chance.size, count)[needed]
-        beyond = level.reshape(chance.size, count)[needed]
-        places = (np.cumsum(needed) - 1)[at]
-        return reached - beyond, beyond, np.repeat(self.kind_many[used], chance.shape[1])[needed], places
+        first, last = np.full(used.size, chance.shape[1]), np.zeros(used.size, dtype=np.int64)
+        np.minimum.at(first, place[inside], at[inside])
+        np.maximum.at(last, place[inside], at[inside])
+        steps = np.arange(int((last - first).max()) + 1)
+        level, reached = np.empty((2, steps.size, used.size, count), dtype=np.complex128)
+        columns = first[:, None] + steps
+        near = np.take_along_axis(chance, np.minimum(columns, chance.shape[1] - 1), axis=1)
+        wave = self._wave(steps, count)
+        np.multiply((near * (columns < chance.shape[1])).T[:, :, None], wave[:, None], out=level)
+        before = chance * (np.arange(chance.shape[1]) < first[:, None])
+        start = (before @ self._wave(np.arange(chance.shape[1]), count).view(np.float64)).view(np.complex128)
+        start *= self._wave(-first, count)
+        for step in steps.tolist():
+            np.add(start if step == 0 else reached[step - 1], level[step], out=reached[step])
+        places = np.where(inside, (at - first[place]) * used.size + place, 0)
+        origin = np.where(inside, (self.kinds.low[used] + first)[place] * self.kind_many[kind], 0).sum(axis=0)
+        flat, every = (steps.size * used.size, count), np.tile(self.kind_many[used], steps.size)
+        reached -= level
+        return _Factors(reached.reshape(flat), level.reshape(flat), every, places, origin)
 
-    def _start(self, cells: _Cells, count: int) -> ComplexArray:
-        """What does not depend on the tie [C, J]: the class's votes, the rest's transform, where windows begin."""
-        shift = np.concatenate([[0], np.cumsum(self.pair_many * self.kinds.low[self.pair_kind])])
-        first = self.first[cells.row]
-        votes = (cells.votes + shift[first + cells.front] - shift[first]).astype(np.int64)
+    def _wave(self, votes: IntArray, count: int) -> ComplexArray:
+        """z^votes [., J]."""
+        return np.asarray(self.roots[np.outer(votes, np.arange(count)) % self.length])
+
+    def _start(self, cells: _Cells, count: int, origin: IntArray) -> ComplexArray:
+        """What does not depend on ties [C, J]: the class's votes, the rest's transform, where its factors begin."""
         size, angle = self._base
-        j = np.arange(count)
-        same, place = np.unique(cells.row * (int(cells.front.max()) + 1) + cells.front, return_inverse=True)
-        rows, fronts = np.divmod(same, int(cells.front.max()) + 1)
+        unit = int(cells.front.max()) + 1
+        same, place = np.unique(cells.row * unit + cells.front, return_inverse=True)
+        rows, fronts = np.divmod(same, unit)
         rest = np.exp(self._others(rows, fronts)[:, None] * (size[rows, :count] + 1j * angle[rows, :count]))
-        result = self.roots[np.outer(votes, j) % self.length]
+        result = self._wave(cells.votes + origin, count)
         result *= rest[place]
         result *= cells.chance[:, None]
-        return np.asarray(result)
+        return result
 
-    def _sum(self, total: ComplexArray, row: IntArray, values: ComplexArray) -> None:
-        rows, place = np.unique(row, return_inverse=True)
-        which = (place == np.arange(rows.size)[:, None]).astype(np.float64)
-        total[rows, : values.shape[1]] += (which @ values.view(np.float64)).view(np.complex128)
+
+def _integrate(product: ComplexArray, factors: _Factors, cells: _Cells, part: slice) -> None:
+    """Multiply cells [C, J] of equal nodes with int_0^1 prod_b (F_b + y T_b) dy over their rivals in front."""
+    front = cells.front[part]
+    places = factors.places[: int(front[0]), part]
+    needed = np.zeros(factors.many.size, dtype=bool)
+    for b, row in enumerate(places):
+        needed[row[: int(np.searchsorted(-front, -b))]] = True
+    places = (np.cumsum(needed) - 1)[places]
+    behind, level, many = factors.behind[needed], factors.level[needed], factors.many[needed]
+    factor, whole = np.empty_like(behind), product[part]
+    total = np.zeros_like(whole)
+    size = max(1, _PLANE // product.shape[1])
+    work, taken = np.empty((2, size, product.shape[1]), dtype=np.complex128)
+    for y, share in zip(*tie_nodes(2 * (int(cells.nodes[part.start]) - 1)), strict=True):
+        np.multiply(level, y, out=factor)
+        factor += behind
+        _raise(factor, many)
+        for first in range(0, front.size, size):
+            inside = slice(first, first + size)
+            fronts, here = front[inside], work[: front[inside].size]
+            np.multiply(whole[inside], share, out=here)
+            for b, stop in enumerate(np.searchsorted(-fronts, -np.arange(int(fronts[0]))).tolist()):
+                np.take(factor, places[b, first : first + stop], axis=0, out=taken[:stop], mode="clip")
+                here[:stop] *= taken[:stop]
+            total[inside] += here
+    whole[:] = total
 
 
 def _raise(factor: ComplexArray, many: IntArray) -> None:
