@@ -208,22 +208,26 @@ class PluralityTransform:
         first, last = np.full(used.size, chance.shape[1]), np.zeros(used.size, dtype=np.int64)
         np.minimum.at(first, place[inside], at[inside])
         np.maximum.at(last, place[inside], at[inside])
-        steps = np.arange(int((last - first).max()) + 1)
-        level, reached = np.empty((2, steps.size, used.size, count), dtype=np.complex128)
-        columns = first[:, None] + steps
-        near = np.take_along_axis(chance, np.minimum(columns, chance.shape[1] - 1), axis=1)
-        wave = self._wave(steps, count)
-        np.multiply((near * (columns < chance.shape[1])).T[:, :, None], wave[:, None], out=level)
+        # Kinds that are needed at most votes come first, so that every step is one piece of the arrays.
+        rank = np.argsort(first - last, kind="stable")
+        used, chance, first, last = used[rank], chance[rank], first[rank], last[rank]
+        place = np.argsort(rank)[place]
         before = chance * (np.arange(chance.shape[1]) < first[:, None])
-        start = (before @ self._wave(np.arange(chance.shape[1]), count).view(np.float64)).view(np.complex128)
-        start *= self._wave(-first, count)
-        for step in steps.tolist():
-            np.add(start if step == 0 else reached[step - 1], level[step], out=reached[step])
-        places = np.where(inside, (at - first[place]) * used.size + place, 0)
-        origin = np.where(inside, (self.kinds.low[used] + first)[place] * self.kind_many[kind], 0).sum(axis=0)
-        flat, every = (steps.size * used.size, count), np.tile(self.kind_many[used], steps.size)
-        reached -= level
-        return _Factors(reached.reshape(flat), level.reshape(flat), every, places, origin)
+        reached = (before @ self._wave(np.arange(chance.shape[1]), count).view(np.float64)).view(np.complex128)
+        begin, wave = self._wave(first, count), self._wave(np.arange(int((last - first).max()) + 1), count)
+        sizes = (last - first >= np.arange(wave.shape[0])[:, None]).sum(axis=1)
+        offset = np.concatenate([[0], np.cumsum(sizes)])
+        behind, level = np.empty((2, int(offset[-1]), count), dtype=np.complex128)
+        for step, size in enumerate(sizes.tolist()):
+            piece = slice(int(offset[step]), int(offset[step + 1]))
+            np.multiply(begin[:size], wave[step], out=level[piece])
+            level[piece] *= chance[np.arange(size), first[:size] + step, None]
+            behind[piece] = reached[:size]
+            reached[:size] += level[piece]
+        many = np.concatenate([self.kind_many[used[:size]] for size in sizes.tolist()])
+        places = np.where(inside, offset[np.where(inside, at - first[place], 0)] + place, 0)
+        origin = np.where(inside, (self.kinds.low * self.kind_many)[kind], 0).sum(axis=0)
+        return _Factors(behind, level, many, places, origin)
 
     def _wave(self, votes: IntArray, count: int) -> ComplexArray:
         """z^votes [., J]."""
