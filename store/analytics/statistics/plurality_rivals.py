@@ -13,6 +13,8 @@ NEGLIGIBLE = 1e-16  # chance of winning that may be left out at a time; the boun
 TINY = 1e-300
 _DEGREES = np.arange(48)  # ties
 _NODES = 24
+_PARTS = 4
+_ORDERS = (1, 4)  # summations by parts: few where the angle is small, several where it is not
 _EXPONENT = 45.0  # windows leave out chances below exp(-45) on either side
 
 
@@ -61,6 +63,35 @@ class Windows:
         sums = np.cumsum(self.chance[:, ::-1], axis=1)[:, ::-1]
         edge = np.ones((self.low.size, 1))
         return np.concatenate([edge, sums, 0 * edge], axis=1)
+
+
+    def log_sizes(self, places: IntArray, gaps: FloatArray) -> FloatArray:
+        """Bounds [G, V] on ln |sum_{s<t} b(s) z^s + y b(t) z^t| for 0 <= y <= 1 and |1 - z| >= gaps [G].
+
+        places [V]: where in `behind` (flat) t is. Summing by parts m times, with D b(s) = b(s) - b(s-1),
+
+            |sum_{s<=t} b(s) z^s| <= sum_{i<m} |D^i b(t)| / |1 - z|^(i+1) + sum_{s<=t} |D^m b(s)| / |1 - z|^m;
+
+        what ends with y b(t) lies between the sums up to t - 1 and up to t.
+        """
+        whole = np.pad(self.chance, ((0, 0), (1, 1)))
+        ends, sums, part = [], [], whole
+        for _ in range(_PARTS):
+            ends.append(np.abs(part))
+            part = np.diff(part, axis=1, prepend=0)
+            sums.append(np.cumsum(np.abs(part), axis=1))
+        ends, sums = [end.ravel() for end in ends], [one.ravel() for one in sums]
+        before = np.where(places % whole.shape[1] > 0, places - 1, places)
+        result = np.zeros((gaps.size, places.size))
+        for row, gap in zip(result, gaps.tolist(), strict=True):
+            row[:] = np.log(self.behind.ravel()[places])
+            for order in _ORDERS:
+                both = [
+                    sum(ends[i][at] / gap ** (i + 1) for i in range(order)) + sums[order - 1][at] / gap**order
+                    for at in (places, before)
+                ]
+                np.minimum(row, np.log(np.maximum(np.maximum(*both), TINY)), out=row)
+        return result
 
 
 def windows(size: IntArray, p: FloatArray, most: int) -> Windows:

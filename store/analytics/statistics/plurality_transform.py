@@ -100,7 +100,7 @@ class PluralityTransform:
         """Values [R, K]; of no meaning where k >= n."""
         total = np.zeros((self.field.n.size, self.length // 2 + 1), dtype=np.complex128)
         cells = self._cells()
-        for alike in cells.alike(np.ceil(np.log(cells.frequencies) / np.log(_LIKE)).astype(np.int64)):
+        for alike in cells.alike(cells.frequencies):
             self._add(total, alike)
         frequencies = np.arange(total.shape[1])
         back = self.roots[-np.outer(self.ks, frequencies) % self.length] * np.where(frequencies == 0, 1.0, 2.0)
@@ -134,7 +134,7 @@ class PluralityTransform:
         fronts = front[row, column]
         nodes = np.where(fronts > 0, nodes, 1)
         return _Cells(
-            row, t, chance[row, column], fronts, nodes, self._frequencies(row, fronts, chance[row, column])
+            row, t, chance[row, column], fronts, nodes, self._frequencies(row, t, fronts, chance[row, column])
         )
 
     def _reduced(self, how: np.ufunc, values: FloatArray | IntArray) -> FloatArray | IntArray:
@@ -161,27 +161,30 @@ class PluralityTransform:
         square = np.sin(half) ** 2
         return 0.5 * np.log1p(-4 * p * (1 - p) * square), np.arctan2(p * np.sin(2 * half), 1 - 2 * p * square)
 
-    def _frequencies(self, row: IntArray, front: IntArray, chance: FloatArray) -> IntArray:
-        """How many frequencies matter to each cell [C].
+    def _frequencies(self, row: IntArray, votes: IntArray, front: IntArray, chance: FloatArray) -> IntArray:
+        """How many frequencies matter to each cell [C], of a few numbers: from there on the product is negligible.
 
-        Binomials are unimodal, also cut off at t: by summation by parts |sum_s b(s) z^s| |1 - z| <= 2 max b, so that
-        a factor is at most min(1, max b / sin(angle/2)). The rest is a binomial whose transform is known.
+        It falls with the frequency, or what bounds it does: the binomial of the others, and the factors of rivals.
         """
-        half = np.pi * np.arange(self.length // 2 + 1) / self.length
-        with np.errstate(divide="ignore"):
-            edge = np.minimum(np.log(self.kinds.chance.max(axis=1, initial=TINY))[:, None] - np.log(np.sin(half)), 0.0)
-        pairs = np.cumsum(edge[self.pair_kind] * self.pair_many[:, None], axis=0)
-        pairs = np.concatenate([np.zeros((1, half.size)), pairs])
-        # One bound for all cells of a row with as many rivals in front.
-        unit = int(front.max(initial=0)) + 1
-        same, place = np.unique(row * unit + front, return_inverse=True)
-        rows, fronts = np.divmod(same, unit)
-        first = self.first[rows]
-        bound = pairs[first + fronts] - pairs[first] + self._others(rows, fronts)[:, None] * self._base[0][rows]
-        weight = np.bincount(place, weights=chance, minlength=same.size) / self.scale[rows]
-        matters = bound > (np.log(0.1 * NEGLIGIBLE) - np.log(np.maximum(weight, TINY)))[:, None]
-        count = half.size - np.argmax(matters[:, ::-1], axis=1)
-        return np.asarray(np.where(matters.any(axis=1), count, 1)[place])
+        full = self.length // 2 + 1
+        counts = np.unique(np.ceil(full * _LIKE ** -np.arange(int(np.log(full / 8) / np.log(_LIKE)) + 1.0)).astype(int))
+        counts = counts[counts < full]
+        cell = np.repeat(np.arange(row.size), front)
+        pair = self.first[row[cell]] + np.arange(cell.size) - np.repeat(np.cumsum(front) - front, front)
+        kind = self.pair_kind[pair]
+        width = self.kinds.behind.shape[1]
+        at = np.clip(votes[cell] - self.kinds.low[kind] + 1, 0, width - 1) + kind * width
+        needed = np.zeros(self.kinds.behind.size, dtype=bool)
+        needed[at] = True
+        used = np.flatnonzero(needed)
+        sizes = self.kinds.log_sizes(used, 2 * np.sin(np.pi * counts / self.length)) * self.kind_many[used // width]
+        place = (np.cumsum(needed) - 1)[at]
+        others, limit = self._others(row, front), np.log(0.1 * NEGLIGIBLE * self.scale[row] / chance)
+        result = np.full(row.size, full)
+        for count, size in zip(counts[::-1].tolist(), sizes[::-1], strict=True):
+            bound = np.bincount(cell, weights=size[place], minlength=row.size) + others * self._base[0][row, count]
+            result[bound < limit] = count
+        return result
 
     def _add(self, total: ComplexArray, cells: _Cells) -> None:
         """Add the transforms of cells alike to the totals of their rows."""
