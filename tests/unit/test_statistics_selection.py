@@ -402,3 +402,48 @@ def test_a_whole_run_of_votes_at_once_is_that_of_each_problem() -> None:
                 assert math.isnan(value)
             elif k < classes.n:
                 assert value == pytest.approx(one_by_one(classes, k), abs=1e-12), (classes.n, k)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [[9, 10, 9, 8, 10, 11, 9, 10, 10, 9, 8, 10], [7] * 14, [20, 21, 20, 19, 20], [4, 5, 6] * 6 + [1] * 12, [30, 30]],
+)
+@pytest.mark.parametrize("right", [0, 2])
+def test_answers_close_to_each_other_are_the_exact_rational(sizes: list[int], right: int) -> None:
+    """Everybody may win, and many tie: no rival can be left out, and the sums depend on every frequency kept."""
+    right = min(right, len(sizes) - 1)
+    n = sum(sizes) + 3
+    ks = [2, 3, 5, 8, 13, 21, 22, 23, 34, n // 2, n - 1]
+    curve = st.majority_curve(sizes, ks, [right], invalid=3)
+    for k, value in zip(ks, curve.tolist(), strict=True):
+        exact = Fraction(0)
+        for lost in range(4):  # invalid samples use up draws and never win
+            if lost <= k and k - lost <= n - 3:
+                ways = math.comb(3, lost) * math.comb(n - 3, k - lost)
+                exact += Fraction(ways, math.comb(n, k)) * (
+                    truncated_product(sizes, right, k - lost) if k > lost else 0
+                )
+        assert value == pytest.approx(float(exact), abs=2e-14), k
+
+
+@pytest.mark.parametrize("answers", [3, 20, 60])
+def test_near_ties_of_ten_thousand_samples(answers: int) -> None:
+    """The whole run at once, in two other arrangements of its sums: one class at a time, and all classes together."""
+    random = np.random.default_rng(answers)
+    problems = [st.answer_classes(random.multinomial(10_000, np.full(answers, 1 / answers)), [i]) for i in range(2)]
+    ks = [12, 100, 681, 4642]
+    curves = st.plurality_curves(problems, ks)
+    for classes, curve in zip(problems, curves, strict=True):
+        for k, value in zip(ks, curve.tolist(), strict=True):
+            assert value == pytest.approx(one_by_one(classes, k), abs=1e-12), k
+    every = [st.answer_classes(problems[0].counts, [i]) for i in range(problems[0].counts.size)]
+    np.testing.assert_allclose(st.plurality_curves(every, ks).sum(axis=0), 1.0, atol=1e-11)
+
+
+def test_problems_that_are_alike_have_one_curve() -> None:
+    problems = [st.answer_classes([40, 40, 20], [i]) for i in (0, 1, 2, 0)]
+    curves = st.plurality_curves(problems, [1, 9, 50, 99, 101])
+    np.testing.assert_array_equal(curves[0], curves[1])
+    np.testing.assert_array_equal(curves[0], curves[3])
+    assert curves[2][1] < curves[0][1]
+    assert np.isnan(curves[:, 4]).all()

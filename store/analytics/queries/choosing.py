@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from store.analytics.naming import Judged, find_runs, judged_by
 from store.analytics.queries.counts import ProblemCounts, budgets, notes_on, problem_counts, refuse_designs
-from store.analytics.queries.kept_curves import kept_curves
+from store.analytics.queries.kept_curves import digest, kept_curves
 from store.analytics.queries.sources import rows_digest
 from store.analytics.statistics.coverage import pass_at_k_grid
 from store.analytics.statistics.curves import mean_curve
@@ -51,9 +51,9 @@ def asked(snapshot: Snapshot, parameters: Mapping[str, Any]) -> Asked:
 
 
 def kept_grid(snapshot: Snapshot, one: ProblemCounts, ks: Sequence[int], name: str, compute: Compute) -> FloatArray:
-    """Values [P, K] kept beside the mirror under `name`; computed again only where the run's rows changed."""
+    """Values [P, K] kept beside the mirror under `name`; computed again where rows of the run, or code, changed."""
     run = one.judged.run.run_id
-    mark = rows_digest(snapshot, run)
+    mark = f"{rows_digest(snapshot, run)}-{digest()[:8]}"
     keys = [f"{mark}:{problem}" for problem in one.problem_ids.tolist()]
     file = snapshot.mirror / "kept" / name.split("-", 1)[0] / f"{run}-{name.split('-', 1)[1]}.json"
     return kept_curves(file, keys, ks, compute)

@@ -15,23 +15,29 @@ import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from store.analytics.statistics import binomial, majority, plurality_curves, plurality_rivals, plurality_transform
-
 _Values = dict[str, dict[str, float]]
+_MODULES = (
+    "best_of",
+    "binomial",
+    "majority",
+    "plurality",
+    "plurality_curves",
+    "plurality_rivals",
+    "plurality_transform",
+    "weighted_vote",
+)
 
 
 @cache
 def _code() -> bytes:
     """A digest of the code behind the values."""
-    sources = "".join(
-        inspect.getsource(module)
-        for module in (majority, plurality_curves, plurality_rivals, plurality_transform, binomial)
-    )
+    sources = "".join(inspect.getsource(import_module(f"store.analytics.statistics.{name}")) for name in _MODULES)
     return hashlib.sha256(sources.encode()).digest()
 
 

@@ -11,12 +11,17 @@ come from one discrete Fourier transform. What keeps that small, each exact but 
   without replacement) leaves most problems decided at large k;
 * at a given t most rivals cannot pass: they and the invalid samples are one binomial, whose transform falls off like
   a Gaussian, so that few frequencies matter;
+* the factors of those that can pass fall off, too: by summation by parts (`plurality_rivals`), the faster the more of
+  them there are, so that many close answers cost fewer frequencies;
 * the transform only needs to be long enough for its images at k +- length to be negligible.
 
-Problems are rows of padded arrays; a class that is only there to pad has a factor of one.
+Problems that are alike in their counts are computed once. They are rows of padded arrays; a class that is only there
+to pad has no samples.
 """
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +30,7 @@ from store.analytics.statistics.arguments import FloatArray, IntArray
 from store.analytics.statistics.plurality_rivals import NEGLIGIBLE, Contenders
 from store.analytics.statistics.plurality_transform import PluralityTransform
 
+_THREADS = 4
 _VOTES = 2_000_000  # rows times rivals times votes of it
 _SPREAD = 3.2  # standard deviations between p n and the k that share it: costs a digit or two
 
@@ -33,8 +39,12 @@ def winning_chances(field: Contenders, ks: IntArray) -> FloatArray:
     """Chance [R, K] that a class leads among k of n samples, ties split evenly; needs 0 < k < n, else NaN."""
     different, place = field.distinct()
     values = np.full((different.n.size, ks.size), np.nan)
-    for columns in _groups(ks, int(field.n.max(initial=1))):
-        values[:, columns] = _group(different, ks[columns])
+    groups = list(_groups(ks, int(field.n.max(initial=1))))
+    # The arrays are large enough for numpy to let threads work side by side.
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, _THREADS)) as threads:
+        found = threads.map(lambda columns: _group(different, ks[columns]), groups)
+        for columns, part in zip(groups, found, strict=True):
+            values[:, columns] = part
     return np.asarray(values[place])
 
 

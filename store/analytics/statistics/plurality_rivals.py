@@ -55,7 +55,7 @@ class Windows:
         """P(X <= t) [U, W + 2] for t = low - 1, low, ..., then 1 for all beyond; kept off zero."""
         sums = np.cumsum(self.chance, axis=1)
         edge = np.ones((self.low.size, 1))
-        return np.maximum(np.concatenate([0 * edge, sums, edge], axis=1), TINY)
+        return np.asarray(np.maximum(np.concatenate([0 * edge, sums, edge], axis=1), TINY))
 
     @functools.cached_property
     def tail(self) -> FloatArray:
@@ -63,7 +63,6 @@ class Windows:
         sums = np.cumsum(self.chance[:, ::-1], axis=1)[:, ::-1]
         edge = np.ones((self.low.size, 1))
         return np.concatenate([edge, sums, 0 * edge], axis=1)
-
 
     def log_sizes(self, places: IntArray, gaps: FloatArray) -> FloatArray:
         """Bounds [G, V] on ln |sum_{s<t} b(s) z^s + y b(t) z^t| for 0 <= y <= 1 and |1 - z| >= gaps [G].

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from store.analytics.statistics.arguments import FloatArray, IntArray
 from store.analytics.statistics.binomial import binomial_pmf
 from store.analytics.statistics.plurality import ComplexArray, tie_nodes
-from store.analytics.statistics.plurality_rivals import NEGLIGIBLE, TINY, Contenders, nodes_needed, windows
+from store.analytics.statistics.plurality_rivals import NEGLIGIBLE, Contenders, nodes_needed, windows
 
 _PLANE = 12_000  # complex numbers worked on at a time: they stay in the cache
 _LIKE = 1.5  # cells go together whose frequencies differ by less than this factor
@@ -125,7 +126,7 @@ class PluralityTransform:
         rate = self._summed(level.ravel()[at] * many)
         passing = (self.kinds.tail / self.kinds.behind * self.kind_many[:, None]).ravel()[at]
         passes = weight[self.pair_row] * passing > NEGLIGIBLE
-        front = self._reduced(np.maximum, np.where(passes, self.pair_place[:, None] + 1, 0))
+        front = self._farthest(passes)
         row, column = np.nonzero(weight > NEGLIGIBLE)
         t = votes[row, column]
         rivals = field.many.sum(axis=1)
@@ -137,16 +138,22 @@ class PluralityTransform:
             row, t, chance[row, column], fronts, nodes, self._frequencies(row, t, fronts, chance[row, column])
         )
 
-    def _reduced(self, how: np.ufunc, values: FloatArray | IntArray) -> FloatArray | IntArray:
-        """Values of pairs [Q, T] put together for each row [R, T]; 0 for rows without rivals."""
-        result = np.zeros((self.field.n.size, values.shape[1]), dtype=values.dtype)
+    def _summed(self, values: FloatArray) -> FloatArray:
+        """Sums [R, T] of the values of each row's pairs [Q, T]; 0 for rows without rivals."""
+        result = np.zeros((self.field.n.size, values.shape[1]))
         rivalled = np.flatnonzero(np.diff(self.first))
         if rivalled.size:
-            result[rivalled] = how.reduceat(values, self.first[rivalled], axis=0)
+            result[rivalled] = np.add.reduceat(values, self.first[rivalled], axis=0)
         return result
 
-    def _summed(self, values: FloatArray) -> FloatArray:
-        return self._reduced(np.add, values)
+    def _farthest(self, passes: NDArray[np.bool_]) -> IntArray:
+        """How many of the first of each row's pairs cover those that pass [Q, T]: [R, T]."""
+        result = np.zeros((self.field.n.size, passes.shape[1]), dtype=np.int64)
+        rivalled = np.flatnonzero(np.diff(self.first))
+        if rivalled.size:
+            place = np.where(passes, self.pair_place[:, None] + 1, 0)
+            result[rivalled] = np.maximum.reduceat(place, self.first[rivalled], axis=0)
+        return result
 
     def _others(self, row: IntArray, front: IntArray) -> IntArray:
         """Samples of neither the class nor the rivals in front."""
