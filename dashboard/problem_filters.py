@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +12,8 @@ Row = Mapping[str, Any]
 #: From this difference of shares on, runs are widely apart on a problem.
 _APART = 0.5
 ALL = "all"
+#: The choice that means: whatever a problem is tagged with.
+ANY_TAG = "any"
 
 
 @dataclass(frozen=True)
@@ -58,13 +62,29 @@ MEANING = (
 
 
 def matching(
-    records: list[dict[str, Any]], which: str, run: str, rates: Mapping[str, Mapping[str, tuple[int, int]]]
+    records: list[dict[str, Any]],
+    which: str,
+    run: str,
+    rates: Mapping[str, Mapping[str, tuple[int, int]]],
+    tag: str = ANY_TAG,
 ) -> list[dict[str, Any]]:
-    """The records that a filter keeps; `rates` has (n, c) by problem within run."""
+    """The records that a filter and a tag keep; `rates` has (n, c) by problem within run."""
     kept = []
     for row in records:
         found = {name: problems.get(row["problem"], (0, 0)) for name, problems in rates.items()}
         shares = {name: c / n for name, (n, c) in found.items() if n}
-        if FILTERS[which](Counts(row, run, shares)):
+        if FILTERS[which](Counts(row, run, shares)) and (tag == ANY_TAG or tag in tags_of(row)):
             kept.append(row)
     return kept
+
+
+def tags_of(row: Row) -> list[str]:
+    """The words that the benchmark files a problem under."""
+    words: list[str] = json.loads(row["tags"] or "[]")
+    return words
+
+
+def tags_used(records: Iterable[Row]) -> list[str]:
+    """Every tag of the problems, the commonest first."""
+    counted = Counter(word for row in records for word in tags_of(row) if word != ANY_TAG)
+    return sorted(counted, key=lambda word: (-counted[word], word))

@@ -13,6 +13,7 @@ from store.benchmark_formats import ProblemRecord
 from store.connection import transaction
 from store.errors import PassatkError
 from store.fingerprint import combined, fingerprint
+from store.problem_tags import tags_of
 from store.tables import benchmarks, problems
 
 
@@ -92,7 +93,7 @@ def _insert(
         .returning(*_select().selected_columns)
     ).one()
     rows = [
-        {"benchmark_id": row.benchmark_id, "position": position, **asdict(record)}
+        {"benchmark_id": row.benchmark_id, "position": position, **asdict(record), "tags": tags_of(record.metadata)}
         for position, record in enumerate(records)
     ]
     connection.execute(sa.insert(problems), rows)

@@ -12,6 +12,7 @@ from store.benchmark_formats import BadFile, ProblemRecord, storable
 from store.benchmarks import Benchmark, find_benchmark
 from store.fingerprint import combined, fingerprint
 from store.importers.records import ImportedGroup, ProblemName
+from store.problem_tags import tags_of
 from store.tables import benchmarks, problems
 
 
@@ -95,6 +96,7 @@ class NewProblems:
         if self._connection is None:
             return position
         values = {"benchmark_id": self.benchmark.benchmark_id, "position": position, **asdict(record)}
+        values["tags"] = tags_of(record.metadata)
         statement = sa.insert(problems).values(values).returning(problems.c.problem_id)
         return int(self._connection.execute(statement).scalar_one())
 

@@ -12,7 +12,7 @@ from dashboard.charts.heatmap import MOST_ROWS, by_difficulty, heatmap_spec
 from dashboard.charts.pass_rates import pass_rate_bins, pass_rate_finding, pass_rate_spec
 from dashboard.controls import Controls
 from dashboard.frame import behind_chart, no_runs, undecided_chip, view
-from dashboard.problem_filters import ALL, FILTERS, MEANING, matching
+from dashboard.problem_filters import ALL, ANY_TAG, FILTERS, MEANING, matching, tags_of, tags_used
 from dashboard.scope import REFERENCE, Row
 from dashboard.snapshots import Reading
 from dashboard.wording import NONE, plain, plural
@@ -23,6 +23,7 @@ Rates = dict[str, dict[str, tuple[int, int]]]
 #: The choice that means: no problem is looked into.
 _NOBODY = "none"
 _HELP = "Whether problems that were set aside take part. `passatk problem quarantine` sets one aside."
+_TAG_HELP = "The words that the benchmark files its problems under. `passatk query coverage_by_tag` compares them."
 #: Runs side by side in the heatmap.
 _MOST_RUNS = 12
 
@@ -106,12 +107,16 @@ def _heatmap(reading: Reading, controls: Controls, rows: list[Row], run: Row, qu
 def _table(answer: Answer, controls: Controls, run: Row, rates: Rates) -> None:
     st.header("Every problem", anchor=False)
     which = controls.one("show", list(FILTERS), ALL, st.segmented_control, label="Show", required=True, help=MEANING)
-    records = matching(answer.records, which, run["run"], rates)
+    used = tags_used(answer.records)
+    tag = ANY_TAG
+    if used or controls.link.asked.get("tag"):
+        tag = controls.one("tag", [ANY_TAG, *used], ANY_TAG, st.selectbox, label="Tag", help=_TAG_HELP, width=400)
+    records = matching(answer.records, which, run["run"], rates, tag)
     if not records:
-        st.info("No problem matches. Choose `all` above.")
+        st.info("No problem matches. Choose `all` above" + (" or another tag." if tag != ANY_TAG else "."))
         return
     records.sort(key=lambda row: (row["pass_rate"] if row["pass_rate"] is not None else -1, row["position"]))
-    key = f"problem table {which}"
+    key = f"problem table {which} {tag}"
 
     def look() -> None:
         for place in st.session_state[key]["selection"]["rows"]:
@@ -130,8 +135,16 @@ def _table(answer: Answer, controls: Controls, run: Row, rates: Rates) -> None:
             "pass rate": st.column_config.ProgressColumn("pass rate", format="percent", min_value=0, max_value=1),
         },
     )
-    st.caption(f"{plural(len(records), 'problem')}, the hardest first. Tick one to look into it.")
+    st.caption(f"{plural(len(records), 'problem')}, the hardest first{_under(tag, records)}. Tick one to look into it.")
     tables.download(records, "problems")
+
+
+def _under(tag: str, records: list[Row]) -> str:
+    """How many of the problems with a tag the run solves."""
+    if tag == ANY_TAG:
+        return ""
+    solved, judged = sum(bool(row["c"]) for row in records), sum(bool(row["n"]) for row in records)
+    return f", tagged {plain(tag)}: {solved:,} of {judged:,} judged ones solved at least once"
 
 
 def _shown(row: Row) -> Row:
@@ -146,6 +159,7 @@ def _shown(row: Row) -> Row:
         "median tokens": row["median_completion_tokens"],
         "undecided": row["undecided"] or None,
         "set aside": "quarantined" if row["quarantined"] else None,
+        "tags": tags_of(row) or None,
     }
 
 

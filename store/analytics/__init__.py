@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     )
     from store.analytics.asking_runs import (
         coverage,
+        coverage_by_tag,
         coverage_difference,
         forecast,
         mcnemar,
@@ -82,6 +83,7 @@ __all__ = [
     "cost_to_target",
     "coverage",
     "coverage_at_budget",
+    "coverage_by_tag",
     "coverage_difference",
     "false_positives",
     "flaky_problems",
@@ -134,6 +136,7 @@ _HOME = {
     "cost_to_target": "asking_money",
     "coverage": "asking_runs",
     "coverage_at_budget": "asking_money",
+    "coverage_by_tag": "asking_runs",
     "coverage_difference": "asking_runs",
     "false_positives": "asking_choice",
     "flaky_problems": "asking_choice",

@@ -76,6 +76,18 @@ def undecided_bounds(
     return snapshot.query("undecided_bounds", run=run, verifier=verifier, k=k, quarantined=quarantined)
 
 
+def coverage_by_tag(
+    snapshot: Snapshot,
+    run: Names,
+    *,
+    verifier: str | None = None,
+    k: Budgets | None = None,
+    quarantined: Literal["include", "exclude"] = "include",
+) -> Result:
+    """On which kinds of problems does a run succeed: by subject, level, repository? One row per run, tag and k."""
+    return snapshot.query("coverage_by_tag", run=run, verifier=verifier, k=k, quarantined=quarantined)
+
+
 def coverage_difference(
     snapshot: Snapshot,
     run: Names,

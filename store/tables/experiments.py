@@ -36,6 +36,13 @@ problems = sa.Table(
     text_column("tests", "program text of the tests, where there are any", null=True),
     text_column("entry_point", "function the tests call", null=True),
     sa.Column("metadata", JSONB, nullable=False, server_default="{}", comment="anything else the source said"),
+    sa.Column(
+        "tags",
+        JSONB,
+        nullable=False,
+        server_default="[]",
+        comment="words its benchmark files it under: subject, level, repository",
+    ),
     sa.UniqueConstraint("benchmark_id", "key"),
     sa.UniqueConstraint("benchmark_id", "position"),
     comment="One problem of a benchmark (SWE-bench calls it an issue).",

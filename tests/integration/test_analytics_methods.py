@@ -46,6 +46,8 @@ RICH: list[list[Sample]] = [
     [(True, "5", 0.7, [0.5, 0.5], (7, 8), True)] * 6,
 ]  # fmt: skip
 QUARANTINED = 3
+#: Tags of the problems above; the last one is quarantined.
+TAGS = [["algebra", "level 5"], ["algebra"], [], ["algebra", "geometry"]]
 N = 6
 PRICES = {"input": 2.0, "cached_input": 0.5, "cache_write": 2.5, "output": 10.0, "reasoning": 8.0, "request": 0.001}
 PROMPT, CACHED, WRITTEN, COMPLETION, HIDDEN, SHARED = 100, 40, 10, 20, 5, 2
@@ -84,7 +86,16 @@ def _fill(connection: sa.Connection) -> None:
         ).scalar_one()
         connection.execute(
             sa.insert(problems),
-            [{"benchmark_id": benchmark, "position": i, "key": f"{name}-{i}", "prompt": "?"} for i in range(size)],
+            [
+                {
+                    "benchmark_id": benchmark,
+                    "position": i,
+                    "key": f"{name}-{i}",
+                    "prompt": "?",
+                    "tags": TAGS[i] if size == 4 else [],
+                }
+                for i in range(size)
+            ],
         )
     connection.exec_driver_sql("INSERT INTO store.quarantines (problem_id, reason) VALUES (4, 'its tests are flaky')")
     connection.exec_driver_sql(
@@ -717,7 +728,42 @@ def test_judges_of_pairs(snapshot: Snapshot) -> None:
         snapshot.query("preference_agreement", run="hourly")
 
 
+@pytest.mark.parametrize("quarantined", ["include", "exclude"])
+def test_coverage_by_tag_is_brute_force(snapshot: Snapshot, quarantined: str) -> None:
+    answer = snapshot.query("coverage_by_tag", run="rich", k=[1, 3], quarantined=quarantined)
+    members: dict[str, list[list[Sample]]] = {}
+    for place, (samples, tags) in enumerate(zip(RICH, TAGS, strict=True)):
+        for tag in tags if quarantined == "include" or place != QUARANTINED else ():
+            members.setdefault(tag, []).append(samples)
+    assert [(row["tag"], row["k"]) for row in answer.records()] == [(tag, k) for tag in sorted(members) for k in (1, 3)]
+    for row in answer.records():
+        own = members[row["tag"]]
+        value = brute(row["k"], lambda subset: any(sample[0] for sample in subset), own)
+        assert row["coverage"] == pytest.approx(value, abs=1e-12)
+        assert row["problems"] == len(own)
+        assert row["solved"] == sum(any(sample[0] for sample in samples) for samples in own)
+        if len(own) > 1:
+            curve = st.mean_curve(np.array([[st.pass_at_k(N, sum(s[0] for s in own_), row["k"])] for own_ in own]))
+            assert (row["low"], row["high"]) == pytest.approx((curve[2][0], curve[3][0]))
+    rows = snapshot.rows(answer.sql)
+    assert {(row["tag"], row["problem_id"]) for row in rows} == {
+        (tag, place + 1)
+        for place, tags in enumerate(TAGS)
+        for tag in tags
+        if quarantined == "include" or place != QUARANTINED
+    }
+
+
+def test_a_tag_beyond_its_samples_has_no_number_and_a_benchmark_without_tags_says_so(snapshot: Snapshot) -> None:
+    answer = snapshot.query("coverage_by_tag", run="rich", k=[N + 1])
+    assert {row["coverage"] for row in answer.records()} == {None}
+    answer = snapshot.query("coverage_by_tag", run="claude")
+    assert answer.records() == []
+    assert any("have no tags" in note for note in answer.notes)
+
+
 METHODS: dict[str, dict[str, Any]] = {
+    "coverage_by_tag": {},
     "best_of_k": {},
     "weighted_vote": {},
     "generated_test_agreement": {},
@@ -743,7 +789,9 @@ def test_every_method_answers_with_its_catalogued_columns_and_grain(snapshot: Sn
     assert answer.columns == tuple(column.name for column in concept(name).columns)
     assert answer.rows
     keys = [
-        column for column in ("run", "verifier", "k", "stage", "model", "usd", "threshold") if column in answer.columns
+        column
+        for column in ("run", "verifier", "tag", "k", "stage", "model", "usd", "threshold")
+        if column in answer.columns
     ]
     seen = [tuple(record[key] for key in keys) for record in answer.records()]
     assert len(seen) == len(set(seen)), "two rows of one grain"

@@ -484,7 +484,7 @@ ASKED = {"coverage_difference": ["small", "free"], "suspicious_references": ["sm
 ELSEWHERE = {
     *("best_of_k", "weighted_vote", "generated_test_agreement", "resample_until_accept", "reliability", "flops"),
     *("undecided_bounds", "false_positives", "mcnemar", "sample_size", "cost_table", "coverage_at_budget", "pareto"),
-    *("stage_costs", "score_thresholds", "preference_agreement"),
+    *("stage_costs", "score_thresholds", "preference_agreement", "coverage_by_tag"),
 }
 
 

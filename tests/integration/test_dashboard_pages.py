@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import psycopg
 import pytest
@@ -200,6 +202,25 @@ def test_problems_can_be_filtered(seeded: Path) -> None:
     assert 0 < len(never.dataframe[0].value) < every
     assert set(never.dataframe[0].value["c"]) == {0}
     assert "No problem matches" in shown(page("problems", run=[BIG], show="always solved"))
+
+
+def test_problems_are_found_by_their_tags(seeded: Path) -> None:
+    test = page("problems", run=[BIG], tag="level 3", show="all")
+    assert not test.warning, shown(test)
+    table = next(one.value for one in test.dataframe if "tags" in one.value.columns)
+    records = open_snapshot(seeded).query("pass_rates", run=BIG).records()
+    wanted = {row["problem"] for row in records if "level 3" in json.loads(row["tags"])}
+    assert set(table["problem"]) == wanted
+    assert len(wanted) == 10
+    (by_tag,) = open_snapshot(seeded).query("coverage_by_tag", run=BIG, k=[200]).records()[3:4]
+    assert by_tag["tag"] == "level 3"
+    assert f"tagged level 3: {by_tag['solved']} of {by_tag['problems']} judged ones solved" in shown(test)
+    link = permalink(test)
+    assert "tag=level+3" in link
+    again = page("problems", **parse_qs(link.split("?")[1]))
+    assert set(next(one.value for one in again.dataframe if "tags" in one.value.columns)["problem"]) == wanted
+    (warning,) = page("problems", run=[BIG], tag="level 9").warning
+    assert 'tag "level 9"' in warning.value
 
 
 def test_one_problem_can_be_looked_into(seeded: Path) -> None:

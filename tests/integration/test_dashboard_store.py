@@ -71,7 +71,7 @@ def seed(folder: Path) -> None:
 
 def _problem(place: int) -> dict[str, object]:
     a, b = 3 + place, 2 + place % 7
-    return {"id": f"sum-{place:02d}", "prompt": f"What is {a} + {b}?", "answer": str(a + b)}
+    return {"id": f"sum-{place:02d}", "prompt": f"What is {a} + {b}?", "answer": str(a + b), "level": place % 4}
 
 
 def _chance(run: SeededRun, place: int) -> float:

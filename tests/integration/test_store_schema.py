@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import psycopg
@@ -12,7 +13,9 @@ from alembic.config import Config
 
 import migrations
 from store import schema
+from store.benchmarks import import_benchmark
 from store.connection import database_url, reader_url, transaction
+from store.problem_tags import tags_of
 from store.settings import StoreSettings
 
 
@@ -34,6 +37,34 @@ def test_migrations_go_down_and_up_again(store: StoreSettings) -> None:
         ).all()
     assert left == []
     assert schema.upgrade() == schema.head_revision()
+    command.check(_alembic())
+
+
+def test_stored_problems_get_the_tags_that_an_import_gives(store: StoreSettings, tmp_path: Path) -> None:
+    """The migration reads the metadata of problems that are there as the import reads that of new ones."""
+    records = [
+        {"subject": "Algebra", "level": 5},
+        {"cf_tags": ["dp", "", "graphs", "Zahl", "dp"], "difficulty": 7},
+        {"tags": "one  word\n of two", "type": "t", "repo": "django/django"},
+        {"tags": ["x" * 65, None, True, 1.5, {"a": 1}, ["b"], -3, "\u00e9t\u00e9"], "category": None},
+        {},
+    ]
+    lines = [json.dumps({"id": str(n), "prompt": "?"} | record) for n, record in enumerate(records)]
+    file = tmp_path / "tagged.jsonl"
+    file.write_text("\n".join(lines))
+    import_benchmark(file, "tagged", "jsonl")
+    query = sa.text("SELECT tags FROM store.problems ORDER BY position")
+    with transaction() as connection:
+        imported = connection.scalars(query).all()
+    assert imported == [tags_of(record) for record in records]
+    assert imported[0] == ["Algebra", "level 5"]
+    command.downgrade(_alembic(), "0006")
+    schema.upgrade()
+    with transaction() as connection:
+        assert connection.scalars(query).all() == imported
+        assert connection.scalar(sa.text("SELECT tags FROM analytics.problems WHERE position = 0")) == str(
+            imported[0]
+        ).replace("'", '"')
     command.check(_alembic())
 
 

@@ -20,6 +20,7 @@ from store.analytics.queries.reliability import reliability, undecided_bounds
 from store.analytics.queries.resampling import false_positives, resample_until_accept
 from store.analytics.queries.samples import answer_clusters, sample, sample_verdicts, samples
 from store.analytics.queries.selection import selection
+from store.analytics.queries.tags import coverage_by_tag
 from store.analytics.queries.target import cost_to_target
 from store.analytics.queries.tests_agreeing import generated_test_agreement
 from store.analytics.queries.weighted import weighted_vote
@@ -50,6 +51,7 @@ _ANSWERS: dict[str, Answer] = {
     "cost": cost,
     "cost_to_target": cost_to_target,
     "coverage": coverage,
+    "coverage_by_tag": coverage_by_tag,
     "coverage_difference": coverage_difference,
     "flaky_problems": of_run,
     "forecast": forecast,

@@ -18,6 +18,7 @@
 -- column median_completion_tokens [tokens]: median length of a completion
 -- column reference_answer: known right answer, where there is one
 -- column quarantined: whether the problem is set aside
+-- column tags: words its benchmark files it under, as JSON text
 -- source: tallies of the snapshot
 WITH chosen AS (
     SELECT
@@ -54,7 +55,8 @@ SELECT
     a.mostly_correct AS majority_correct,
     s.median_completion_tokens,
     q.reference_answer,
-    q.quarantined
+    q.quarantined,
+    q.tags
 FROM chosen AS h
 INNER JOIN analytics.runs AS r ON h.run_id = r.run_id
 INNER JOIN analytics.problem_counts AS p ON h.run_id = p.run_id AND h.verifier_id = p.verifier_id
