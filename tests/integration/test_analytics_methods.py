@@ -87,13 +87,8 @@ def _fill(connection: sa.Connection) -> None:
         connection.execute(
             sa.insert(problems),
             [
-                {
-                    "benchmark_id": benchmark,
-                    "position": i,
-                    "key": f"{name}-{i}",
-                    "prompt": "?",
-                    "tags": TAGS[i] if size == 4 else [],
-                }
+                {"benchmark_id": benchmark, "position": i, "key": f"{name}-{i}", "prompt": "?"}
+                | {"tags": TAGS[i] if size == len(TAGS) else []}
                 for i in range(size)
             ],
         )

@@ -3,7 +3,7 @@
 -- grain: one row per run, tag and k
 -- parameter run (texts): names of runs
 -- parameter verifier (text, default the run's reference verifier): NAME or NAME@VERSION of the verifier that judges
--- parameter k (integers, default 1 and the largest that every problem has): samples per problem
+-- parameter k (integers, default the least and the most that every problem has): samples per problem
 -- parameter quarantined (include|exclude, default include): whether problems that are set aside count
 -- column run: run
 -- column verifier: verifier taken as ground truth, NAME@VERSION
