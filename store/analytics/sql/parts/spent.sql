@@ -59,44 +59,45 @@ paid AS (
     INNER JOIN analytics.token_counts AS t ON h.run_id = t.run_id AND h.verifier_id = t.verifier_id
     INNER JOIN analytics.problems AS q ON t.problem_id = q.problem_id
     WHERE $quarantined = 'include' OR NOT q.quarantined
+),
+
+summed AS (
+    SELECT
+        t.run_id,
+        t.problem_id,
+        t.judging_paid,
+        sum(t.samples) AS n,
+        sum(CASE WHEN t.correct THEN t.samples ELSE 0 END) AS c,
+        sum(t.with_tokens) AS with_tokens,
+        sum(t.read) AS prompt_tokens,
+        sum(t.cached) AS cached_prompt_tokens,
+        sum(t.completion_tokens) AS completion_tokens,
+        sum(t.written) AS cache_write_tokens,
+        sum(t.reasoning_tokens) AS reasoning_tokens,
+        sum(t.asked) AS requests,
+        sum(t.gpu_seconds) AS gpu_seconds,
+        sum(t.with_gpu) AS with_gpu,
+        sum(t.squares) AS prompt_squares,
+        sum(t.completion_squares) AS completion_squares,
+        sum(t.token_products) AS token_products,
+        sum(CASE WHEN t.correct THEN t.read ELSE 0 END) AS correct_prompt_tokens,
+        sum(CASE WHEN t.correct THEN t.cached ELSE 0 END) AS correct_cached_prompt_tokens,
+        sum(CASE WHEN t.correct THEN t.completion_tokens ELSE 0 END) AS correct_completion_tokens,
+        sum(CASE WHEN t.correct THEN t.written ELSE 0 END) AS correct_cache_write_tokens,
+        sum(CASE WHEN t.correct THEN t.reasoning_tokens ELSE 0 END) AS correct_reasoning_tokens,
+        sum(CASE WHEN t.correct THEN t.asked ELSE 0 END) AS correct_requests,
+        sum(CASE WHEN t.correct THEN t.gpu_seconds ELSE 0 END) AS correct_gpu_seconds
+    FROM paid AS t
+    GROUP BY t.run_id, t.problem_id, t.judging_paid
 )
 
 SELECT
-    t.run_id,
-    t.problem_id,
-    sum(t.samples) AS n,
-    sum(CASE WHEN t.correct THEN t.samples ELSE 0 END) AS c,
-    sum(t.with_tokens) AS with_tokens,
-    sum(t.read) AS prompt_tokens,
-    sum(t.cached) AS cached_prompt_tokens,
-    sum(t.completion_tokens) AS completion_tokens,
-    sum(t.written) AS cache_write_tokens,
-    sum(t.reasoning_tokens) AS reasoning_tokens,
-    sum(t.asked) AS requests,
-    sum(t.gpu_seconds) AS gpu_seconds,
-    sum(t.with_gpu) AS with_gpu,
-    sum(t.squares) AS prompt_squares,
-    sum(t.completion_squares) AS completion_squares,
-    sum(t.token_products) AS token_products,
-    sum(CASE WHEN t.correct THEN t.read ELSE 0 END) AS correct_prompt_tokens,
-    sum(CASE WHEN t.correct THEN t.cached ELSE 0 END) AS correct_cached_prompt_tokens,
-    sum(CASE WHEN t.correct THEN t.completion_tokens ELSE 0 END) AS correct_completion_tokens,
-    sum(CASE WHEN t.correct THEN t.written ELSE 0 END) AS correct_cache_write_tokens,
-    sum(CASE WHEN t.correct THEN t.reasoning_tokens ELSE 0 END) AS correct_reasoning_tokens,
-    sum(CASE WHEN t.correct THEN t.asked ELSE 0 END) AS correct_requests,
-    sum(CASE WHEN t.correct THEN t.gpu_seconds ELSE 0 END) AS correct_gpu_seconds,
-    max(j.usd) AS judging_usd,
-    max(j.unpriced) AS judging_unpriced,
-    max(j.samples) AS judged_at_cost,
-    CASE WHEN t.judging_paid THEN max(j.usd) ELSE 0 END AS paid_judging_usd,
-    CASE
-        WHEN t.judging_paid
-            THEN
-                max(j.correct_usd)
-                + max(j.undecided_usd) * sum(CASE WHEN t.correct THEN t.samples ELSE 0 END) / sum(t.samples)
-        ELSE 0
-    END AS correct_paid_judging_usd
-FROM paid AS t
-LEFT JOIN judged AS j ON t.run_id = j.run_id AND t.problem_id = j.problem_id
-GROUP BY t.run_id, t.problem_id, t.judging_paid
-ORDER BY t.run_id, t.problem_id
+    s.*,
+    j.usd AS judging_usd,
+    j.unpriced AS judging_unpriced,
+    j.samples AS judged_at_cost,
+    CASE WHEN s.judging_paid THEN j.usd ELSE 0 END AS paid_judging_usd,
+    CASE WHEN s.judging_paid THEN j.correct_usd + j.undecided_usd * s.c / s.n ELSE 0 END AS correct_paid_judging_usd
+FROM summed AS s
+LEFT JOIN judged AS j ON s.run_id = j.run_id AND s.problem_id = j.problem_id
+ORDER BY s.run_id, s.problem_id
