@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import time
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -21,8 +22,14 @@ from store.errors import PassatkError
 
 ROLES = ("viewer", "analyst", "operator")
 FILE = "PASSATK_ACCESS"
-_KEYS = {"by", "user_header", "groups_header", "proxies", "everyone", "roles"}
+_KEYS = {"by", "user_header", "groups_header", "proxies", "everyone", "roles", "secrets", "login_hours"}
 _GROUP = "group:"
+#: How long a login lasts where the access file does not say, hours; and the most it may say: Streamlit's cookie ends.
+_LOGIN_HOURS, _MOST_HOURS = 12.0, 30 * 24.0
+#: What the secrets file's [auth] section must hold.
+AUTH = ("redirect_uri", "cookie_secret", "client_id", "client_secret", "server_metadata_url")
+#: Whoever guesses a shorter secret, without asking the server, can write a login of anybody.
+_SHORTEST_SECRET = 32
 
 
 class BadAccess(PassatkError):
@@ -55,6 +62,8 @@ class Access:
     proxies: tuple[Any, ...] = ()
     everyone: str | None = None
     roles: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    secrets: str = ""
+    login_hours: float = _LOGIN_HOURS
 
     def reader(self, name: str | None, groups: Iterable[str] = ()) -> Reader:
         """The reader of this name and these groups: the highest role any rule gives them."""
@@ -81,6 +90,22 @@ class Access:
         values = {name.lower(): value for name, value in headers.items()}
         groups = values.get(self.groups_header, "").split(",") if self.groups_header else []
         return self.reader(values.get(self.user_header), [one.strip() for one in groups])
+
+    def of_claims(self, claims: Mapping[str, Any], now: float | None = None) -> Reader:
+        """The reader whom a login's claims name: nobody once the login is older than it may be (`now`: Unix seconds).
+
+        The name is `email`, unless the provider says that it has not verified it, else `sub`.
+        """
+        issued = claims.get("iat")
+        if not isinstance(issued, int | float) or (time.time() if now is None else now) >= self._ends(issued):
+            return Reader(None, None)
+        email = claims.get("email") if claims.get("email_verified", True) in (True, "true") else None
+        name = next((one for one in (email, claims.get("sub")) if isinstance(one, str) and one), None)
+        groups = claims.get("groups") or []
+        return self.reader(name, [str(one) for one in (groups if isinstance(groups, list) else [groups])])
+
+    def _ends(self, issued: float) -> float:
+        return issued + 3600 * self.login_hours
 
 
 def current() -> Access:
@@ -119,8 +144,54 @@ def parsed(said: Mapping[str, Any], path: str) -> Access:
     if everyone not in (None, *ROLES):
         raise BadAccess(f"{path}: everyone must be one of {', '.join(ROLES)}, or left out to let in only who is named.")
     return Access(
-        by, header, str(said.get("groups_header", "")).lower(), _networks(said, path), everyone, _roles(said, path)
+        by,
+        header,
+        str(said.get("groups_header", "")).lower(),
+        _networks(said, path),
+        everyone,
+        _roles(said, path),
+        _secrets(said, path) if by == "oidc" else "",
+        _hours(said, path),
     )
+
+
+def _hours(said: Mapping[str, Any], path: str) -> float:
+    hours = said.get("login_hours", _LOGIN_HOURS)
+    if isinstance(hours, bool) or not isinstance(hours, int | float) or not 0 < hours <= _MOST_HOURS:
+        raise BadAccess(f"{path}: login_hours must be a number of hours above 0, at most {_MOST_HOURS:.0f}.")
+    return float(hours)
+
+
+def _secrets(said: Mapping[str, Any], path: str) -> str:
+    file = str(said.get("secrets", ""))
+    if not file:
+        raise BadAccess(
+            f'{path}: by = "oidc" needs secrets = "FILE": the TOML file with the provider\'s [auth] section.'
+        )
+    return str(Path(path).parent / file)
+
+
+def check_login(rules: Access) -> None:
+    """Raise BadAccess unless the secrets file holds what an OIDC login needs; its values are never repeated."""
+    if rules.by != "oidc":
+        return
+    try:
+        auth = tomllib.loads(Path(rules.secrets).read_text(encoding="utf-8")).get("auth")
+    except OSError as error:
+        raise BadAccess(f"{rules.secrets} cannot be read ({error.strerror}): it says who logs readers in.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        raise BadAccess(f"{rules.secrets} is not TOML.") from None
+    auth = auth if isinstance(auth, dict) else {}
+    missing = [key for key in AUTH if not isinstance(auth.get(key), str) or not auth[key]]
+    if missing:
+        raise BadAccess(f"{rules.secrets}: [auth] lacks {', '.join(missing)}.")
+    if not auth["redirect_uri"].endswith("/oauth2callback"):
+        raise BadAccess(f"{rules.secrets}: redirect_uri must be the readers' address and end in /oauth2callback.")
+    if len(auth["cookie_secret"]) < _SHORTEST_SECRET:
+        raise BadAccess(
+            f"{rules.secrets}: cookie_secret has fewer than {_SHORTEST_SECRET} characters, so a login could be forged: "
+            'make one with `python -c "import secrets; print(secrets.token_urlsafe(32))"`.'
+        )
 
 
 def _networks(said: Mapping[str, Any], path: str) -> tuple[Any, ...]:
@@ -137,12 +208,6 @@ def _roles(said: Mapping[str, Any], path: str) -> dict[str, frozenset[str]]:
     if not all(isinstance(names, list) and all(isinstance(one, str) for one in names) for names in roles.values()):
         raise BadAccess(f'{path}: every role is a list of names such as ["ann@example.org", "{_GROUP}evals"].')
     return {role: frozenset(one.lower() for one in names) for role, names in roles.items()}
-
-
-def of_headers(headers: Mapping[str, str]) -> Reader:
-    """Who asks over plain HTTP: an OIDC login is known to pages only."""
-    rules = current()
-    return rules.reader(None) if rules.by == "oidc" else rules.of_headers(headers)
 
 
 def require(role: str, reader: Reader) -> None:

@@ -86,7 +86,7 @@ def _run(listen: server.Listen) -> None:
     environment = os.environ | server.environment_of(settings)
     sys.stdout.flush()
     # The server takes this process over: signals reach it, and nothing is left between it and the terminal.
-    line = server.command(listen, chosen)
+    line = server.command(listen, chosen, access.current().secrets)
     os.execve(line[0], line, environment)
 
 
@@ -98,6 +98,7 @@ def _checked(listen: server.Listen) -> server.Listen:
             f'"{listen.address}" is no address to listen on: give an IP address such as 127.0.0.1.'
         ) from None
     rules = access.current()
+    access.check_login(rules)
     if not loopback and rules.by == "loopback":
         raise BadAddress(
             f"{listen.address} can be reached from elsewhere, and nobody is asked who they are: name an access file in "

@@ -1,6 +1,7 @@
 """`/api/export`: the whole answer of a query as CSV or Parquet, streamed from the query's own process.
 
-A page hands out tickets, each good for one text; a program asks with the text itself:
+A page hands out tickets, each good for one text, and only for the reader and the browser that it was made for; a
+program asks with the text itself:
 `curl 'http://127.0.0.1:8501/api/export?format=csv&query=SELECT ...'`.
 """
 
@@ -22,7 +23,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from dashboard import access
+from dashboard import access, login
+from dashboard.login import Holder
 from store.analytics import NoSnapshot
 from store.analytics.sql_export import SqlExport
 from store.errors import PassatkError
@@ -39,9 +41,10 @@ _MOST_TICKETS = 500
 
 @dataclass(frozen=True)
 class Ticket:
-    """What may be downloaded: a query's text and a name for the file."""
+    """What may be downloaded: a query's text, by whom (None: whoever may ask), and a name for the file."""
 
     text: str
+    holder: Holder | None = None
     name: str = "result"
 
 
@@ -49,11 +52,11 @@ _tickets: OrderedDict[str, Ticket] = OrderedDict()
 _lock = threading.Lock()
 
 
-def ticket(text: str, name: str = "result") -> str:
-    """A key by which this text can be downloaded, from this server, while it is remembered."""
+def ticket(text: str, holder: Holder, name: str = "result") -> str:
+    """A key by which its holder can download this text, from this server, while it is remembered."""
     key = secrets.token_urlsafe(18)
     with _lock:
-        _tickets[key] = Ticket(text, name)
+        _tickets[key] = Ticket(text, holder, name)
         while len(_tickets) > _MOST_TICKETS:
             _tickets.popitem(last=False)
     return key
@@ -84,14 +87,17 @@ async def export(request: Request) -> Response:
 
 
 def _wanted(request: Request) -> Ticket:
+    reader = login.reader_of(dict(request.headers), request.cookies)
+    access.require("analyst", reader)
     key = request.query_params.get("ticket")
     if key is not None:
         with _lock:
             found = _tickets.get(key)
         if found is None:
             raise PassatkError("This download is no longer known: run the query again, then download.")
+        if found.holder != login.holder(reader, request.cookies):
+            raise access.NotAllowed("Another reader or browser asked for this: run the query here, then download.")
         return found
-    access.require("analyst", access.of_headers(dict(request.headers)))
     text = request.query_params.get("query", "")
     if not text.strip():
         raise PassatkError("Give a query: /api/export?format=csv&query=SELECT ...")

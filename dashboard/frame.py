@@ -72,7 +72,8 @@ def _not_let_in() -> None:
     """Nothing is read for whoever has no role."""
     who = readers.reader().name
     if access.current().by == "oidc" and who is None:
-        st.info("This dashboard asks who you are.")
+        ended = st.user.get("is_logged_in")
+        st.info("Your login has ended. Log in again." if ended else "This dashboard asks who you are.")
         st.button("Log in", type="primary", on_click=st.login)
         return
     named = f"{plain(who)} has" if who else "Nobody is named by the proxy, so there is"

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import streamlit as st
 
-from dashboard import exports
+from dashboard import exports, readers
 from dashboard.snapshots import Reading, newest_id
 from store.analytics import SqlResult, run_sql
 from store.errors import PassatkError
@@ -92,7 +92,7 @@ def _outcome(reading: Reading, text: str, done: Future[SqlResult]) -> Kept:
     except PassatkError as error:
         return Kept(text, ran_on, error=pointed(str(error), text))
     table = result.table.rename_columns(unique(result.columns))
-    key = exports.ticket(text)
+    key = exports.ticket(text, readers.holder())
     return Kept(text, ran_on, table, rows=result.row_count, cut=result.cut, seconds=result.seconds, ticket=key)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.middleware import Middleware
 
-from dashboard import access
+from dashboard import access, login
 
 _INLINE = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
@@ -18,6 +18,10 @@ _INLINE = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 _HOST = re.compile(rb"[\w.:\[\]-]{1,255}")
 #: Whoever asks only whether the server is up may come past the proxy: `passatk dashboard start`, a load balancer.
 _OPEN = ("/_stcore/health", "/api/ready")
+#: Files that pages made for their readers, found by names that are hard to guess and easy to pass on.
+_FILES = "/media/"
+_BY_PROXY = b"Come by the proxy in front of this dashboard.\n"
+_NO_ROLE = b"You have no role here: log in, or ask whoever keeps the dashboard's access file.\n"
 
 
 def content_security_policy() -> str:
@@ -50,7 +54,7 @@ def headers() -> list[Middleware]:
     values = {
         "content-security-policy": content_security_policy(),
         "x-content-type-options": "nosniff",
-        "referrer-policy": "no-referrer",
+        "referrer-policy": "same-origin",  # other hosts are told nothing; a login is led back to its page
         "cross-origin-opener-policy": "same-origin",
     }
     return [Middleware(_Headers, values={name.encode(): value.encode() for name, value in values.items()})]
@@ -66,13 +70,17 @@ class _Headers:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         async def sent(message: Any) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *_headed(self._values, scope)]
+                own = login.changed(scope, list(message["headers"]), message["status"])
+                message["headers"] = [*own, *_headed(self._values, scope)]
             await send(message)
 
         client = (scope.get("client") or (None,))[0]
         asks = scope["type"] == "websocket" or (scope["type"] == "http" and scope["path"] not in _OPEN)
         if asks and not access.current().trusts(client):
-            await _refuse(scope, sent if scope["type"] == "http" else send)
+            await _refuse(scope, sent if scope["type"] == "http" else send, _BY_PROXY)
+            return
+        if scope["type"] == "http" and scope["path"].startswith(_FILES) and not _reader(scope).may("viewer"):
+            await _refuse(scope, sent, _NO_ROLE)
             return
         await self._app(scope, receive, sent if scope["type"] == "http" else send)
 
@@ -84,11 +92,15 @@ def _headed(values: dict[bytes, bytes], scope: Any) -> list[tuple[bytes, bytes]]
     return [(name, value.replace(b"{host}", places)) for name, value in values.items()]
 
 
-async def _refuse(scope: Any, send: Any) -> None:
+def _reader(scope: Any) -> access.Reader:
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    return login.reader_of(headers, login.cookies_of(scope))
+
+
+async def _refuse(scope: Any, send: Any, text: bytes) -> None:
     """Only the proxies named in the access file may connect: anybody else could claim to be anybody."""
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008})
         return
-    text = b"Come by the proxy in front of this dashboard.\n"
     await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
     await send({"type": "http.response.body", "body": text})

@@ -15,6 +15,7 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
+from dashboard import access
 from store.errors import PassatkError
 from store.settings import StoreSettings
 
@@ -113,8 +114,8 @@ class Listen:
         return ipaddress.ip_address(self.address).is_loopback
 
 
-def command(listen: Listen, port: int) -> list[str]:
-    """The command line of the server; everything else is in the configuration beside app.py."""
+def command(listen: Listen, port: int, secrets: str = "") -> list[str]:
+    """The command line of the server, with the file of an OIDC login; everything else is configured beside app.py."""
     hosts = listen.hosts or (() if listen.is_loopback else ("*",))
     return [
         sys.executable,
@@ -122,6 +123,7 @@ def command(listen: Listen, port: int) -> list[str]:
         f"--server.address={listen.address}",
         f"--server.port={port}",
         *(f"--server.allowedHosts={host}" for host in hosts),
+        *((f"--secrets.files={secrets}",) if secrets else ()),
     ]
 
 
@@ -149,7 +151,7 @@ def start(settings: StoreSettings, listen: Listen) -> tuple[Running, bool]:
     environment = os.environ | environment_of(settings)
     with log_file(settings.home).open("ab") as log:
         process = subprocess.Popen(
-            command(listen, chosen),
+            command(listen, chosen, access.current().secrets),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

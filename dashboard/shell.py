@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard import readers
 from dashboard.navigation import sections
 
 # A picture of our own: an icon by name would be fetched from the internet.
@@ -28,4 +29,6 @@ st.html(
     )
     + "</style>"
 )
-st.navigation(sections(), expanded=True).run()
+chosen = st.navigation(sections(), expanded=True)
+readers.signed()
+chosen.run()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -31,11 +32,13 @@ def answered(watched: Watched, said: str) -> None:
 
 
 def download(served: Served, link: Locator) -> str:
-    """What a link of the page gives to whoever follows it."""
+    """What a link of the page gives to whoever follows it in this browser; another one is refused."""
     address = urllib.parse.urljoin(served.url, link.get_attribute("href"))
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(address, timeout=30) as answer:
-        assert "attachment" in answer.headers["content-disposition"]
-        return str(answer.read().decode())
+    answer = link.page.context.request.get(address)
+    assert "attachment" in answer.headers["content-disposition"]
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(address, timeout=30)
+    return answer.text()
 
 
 def state(served: Served, run: str) -> str:

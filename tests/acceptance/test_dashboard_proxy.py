@@ -193,6 +193,21 @@ def test_an_export_asks_for_an_analyst(proxied: Proxied, user: str | None, statu
     assert (BIG in text) == (status == 200)
 
 
+def test_a_download_is_for_the_reader_and_the_browser_that_asked(person: Person, proxied: Proxied) -> None:
+    page = person("bob", "sql")
+    page.get_by_role("button", name="Run", exact=True).click()
+    link = page.get_by_role("link", name="Download CSV")
+    expect(link).to_be_visible(timeout=30_000)
+    path = link.get_attribute("href")
+    assert path
+    assert page.context.request.get(f"{proxied.url}{path}").status == 200
+    own = {"Cookie": "; ".join(f"{one['name']}={one['value']}" for one in page.context.cookies(proxied.url))}
+    assert proxied.ask(path, "bob", **own)[0] == 200
+    assert proxied.ask(path, "bob")[0] == 403  # the same person, elsewhere
+    for user, status in (("ann", 403), ("vic", 403), ("eve", 403), (None, 401)):
+        assert proxied.ask(path, user, **own)[0] == status  # whoever has the link and even the cookie
+
+
 def test_a_name_that_a_browser_claims_is_replaced_by_the_one_the_proxy_knows(proxied: Proxied) -> None:
     assert proxied.ask(EXPORT, "vic", **{"X-Forwarded-User": "ann"})[0] == 403
 

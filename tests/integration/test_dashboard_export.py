@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from dashboard import exports
+from dashboard.login import BROWSER, Holder
 from tests.integration.test_dashboard_pages import mirror, seeded
 
 __all__ = ["mirror", "seeded"]
@@ -57,10 +58,39 @@ def test_what_cannot_be_answered_is_one_line(client: TestClient, query: str, sai
 
 
 def test_a_ticket_is_good_for_its_text_and_another_for_nothing(client: TestClient) -> None:
-    address = exports.address(exports.ticket("SELECT 1 AS one"), "csv")
+    address = exports.address(exports.ticket("SELECT 1 AS one", Holder(None, "mine")), "csv")
+    client.cookies.set(BROWSER, "mine")
     assert client.get(address).text.split() == ['"one"', "1"]
     assert client.get("/api/export?ticket=guess&format=csv").status_code == 400
     assert client.get(f"{address[:-3]}exe").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("user", "browser", "status"),
+    [("ann", "mine", 200), ("ann", "other", 403), ("ann", None, 403), ("amy", "mine", 403), ("bob", "mine", 403)],
+)
+def test_a_ticket_is_good_for_its_reader_and_browser(
+    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: str, browser: str | None, status: int
+) -> None:
+    rules = tmp_path / "access.toml"
+    rules.write_text('by = "proxy"\nuser_header = "X-User"\neveryone = "viewer"\n[roles]\nanalyst = ["ann", "amy"]\n')
+    monkeypatch.setenv("PASSATK_ACCESS", str(rules))
+    address = exports.address(exports.ticket("SELECT 1 AS one", Holder("ann", "mine")), "csv")
+    if browser:
+        client.cookies.set(BROWSER, browser)
+    answer = client.get(address, headers={"X-User": user})
+    assert answer.status_code == status
+    assert answer.text.count("\n") == (2 if status == 200 else 1)
+
+
+def test_a_ticket_of_a_role_that_was_taken_away_is_void(
+    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = tmp_path / "access.toml"
+    rules.write_text('by = "proxy"\nuser_header = "X-User"\neveryone = "viewer"\n')
+    monkeypatch.setenv("PASSATK_ACCESS", str(rules))
+    address = exports.address(exports.ticket("SELECT 1 AS one", Holder("ann", None)), "csv")
+    assert client.get(address, headers={"X-User": "ann"}).status_code == 403
 
 
 def test_only_analysts_may_send_a_text(client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,6 +59,9 @@ def test_only_the_proxy_may_connect() -> None:
         ({"everyone": "king"}, "everyone must be"),
         ({"roles": {"king": []}}, "[roles] may name"),
         ({"colour": 1}, "unknown colour"),
+        ({"by": "oidc"}, "needs secrets"),
+        ({"by": "oidc", "secrets": "s.toml", "login_hours": 0}, "login_hours must"),
+        ({"by": "oidc", "secrets": "s.toml", "login_hours": "2"}, "login_hours must"),
     ],
 )
 def test_a_bad_file_is_one_line(change: dict[str, object], said: str) -> None:
@@ -66,6 +69,58 @@ def test_a_bad_file_is_one_line(change: dict[str, object], said: str) -> None:
         access.parsed(RULES | change, "rules.toml")
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+NOW = 1_800_000_000.0
+LOGIN = {"by": "oidc", "secrets": "s.toml", "login_hours": 2, "roles": RULES["roles"]}
+
+
+@pytest.mark.parametrize(
+    ("claims", "role"),
+    [
+        ({"email": "Ann@x"}, "operator"),
+        ({"email": "ann@x", "email_verified": True}, "operator"),
+        ({"email": "ann@x", "email_verified": False}, None),
+        ({"email": "ann@x", "email_verified": False, "sub": "vic@x"}, "viewer"),
+        ({"sub": "bob", "groups": ["other", "evals"]}, "analyst"),
+        ({"sub": "bob", "groups": "evals"}, "analyst"),
+        ({"email": ["ann@x"]}, None),
+        ({"email": "ann@x", "iat": NOW - 7201}, None),
+        ({"email": "ann@x", "iat": "now"}, None),
+        ({}, None),
+    ],
+)
+def test_claims_name_a_reader_while_their_login_lasts(claims: dict[str, object], role: str | None) -> None:
+    assert access.parsed(LOGIN, "f").of_claims({"iat": NOW - 7199} | claims, NOW).role == role
+
+
+@pytest.mark.parametrize(
+    ("said", "wrong"),
+    [
+        (None, "cannot be read"),
+        ("[auth", "is not TOML"),
+        ("[other]", "lacks redirect_uri, cookie_secret, client_id"),
+        ('redirect_uri = "http://h/"', "must be the readers' address"),
+        ('cookie_secret = "short and dear"', "fewer than 32"),
+    ],
+)
+def test_a_login_without_its_secrets_is_one_line_that_repeats_none(
+    tmp_path: Path, said: str | None, wrong: str
+) -> None:
+    whole = {key: f"{key} of thirty-two characters or more" for key in access.AUTH}
+    whole["redirect_uri"] = "http://h/oauth2callback"
+    file = tmp_path / "secrets.toml"
+    if said is not None and said[0] != "[":
+        key, value = said.split(" = ")
+        whole[key] = value.strip('"')
+        said = "[auth]\n" + "\n".join(f'{key} = "{value}"' for key, value in whole.items())
+    if said is not None:
+        file.write_text(said)
+    rules = access.parsed(LOGIN | {"secrets": str(file)}, "rules.toml")
+    with pytest.raises(access.BadAccess, match=wrong) as caught:
+        access.check_login(rules)
+    assert "\n" not in str(caught.value)
+    assert "dear" not in str(caught.value)
 
 
 def test_listening_elsewhere_without_rules_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
