@@ -16,9 +16,17 @@ from dashboard.wording import NONE, plain, plural
 _TYPES = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf"}
 
 
+def draw(spec: Mapping[str, Any], key: str, alt: str | None = None) -> None:
+    """A chart as wide as its place. Its height is kept free until it is drawn, so that nothing below it moves."""
+    fitted = spec.get("autosize", {}).get("type", "fit") != "fit-x"  # else its axes come on top of its height
+    height = spec.get("height")
+    kept = height if fitted and isinstance(height, int) else "content"
+    st.vega_lite_chart(spec=dict(spec), key=key, width="stretch", height=kept, alt=alt)
+
+
 def show(figure: Figure, rows: Sequence[Mapping[str, Any]], key: str, table: str = "Table and export") -> None:
     """The chart with its caption; below it the table (`rows` as read), every digit for download, and the SQL."""
-    st.vega_lite_chart(figure.spec, key=f"{key} chart", width="stretch")
+    draw(figure.spec, f"{key} chart")
     if figure.caption:
         st.caption(plain(figure.caption))
     below(figure, rows, key, table)

@@ -53,7 +53,7 @@ def _histogram(one: Drawn, records: list[Row]) -> None:
     bins = pass_rate_bins(records)
     spec = pass_rate_spec(bins, one.curve.slot, most, title=one.curve.label, height=240)
     with st.container(gap="xsmall"):
-        st.vega_lite_chart(spec, key=f"hardness {one.curve.label}", width="stretch")
+        figure_block.draw(spec, f"hardness {one.curve.label}")
         never = sum(part.problems for part in bins if part.never)
         if never and st.button(
             f"See the {plural(never, 'problem')} never solved",

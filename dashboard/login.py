@@ -89,9 +89,9 @@ def changed(scope: Any, headers: list[tuple[bytes, bytes]], status: int) -> list
         return [*headers, _cookie(_RETURN, quote(back, safe="/"), CALLBACK, _RETURN_SECONDS)] if back else headers
     if path == CALLBACK and 300 <= status < 400:
         return _led_back(headers, cookies_of(scope).get(_RETURN))
-    if (b"content-type", b"text/html") in [(name, value.split(b";")[0]) for name, value in headers]:
-        if BROWSER not in cookies_of(scope):
-            return [*headers, _cookie(BROWSER, secrets.token_urlsafe(18), "/", _MARK_SECONDS)]
+    is_page = (b"content-type", b"text/html") in [(name, value.split(b";")[0]) for name, value in headers]
+    if is_page and BROWSER not in cookies_of(scope):
+        return [*headers, _cookie(BROWSER, secrets.token_urlsafe(18), "/", _MARK_SECONDS)]
     return headers
 
 

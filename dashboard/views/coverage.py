@@ -191,7 +191,7 @@ def _overlay(reading: Reading, drawn: list[Drawn], looked: View) -> None:
     if not made.drawn:
         st.info(f"None of these runs can be drawn against {looked.quantity.label}. Choose another x axis.")
         return
-    st.vega_lite_chart(made.figure.spec, key="coverage chart", width="stretch")
+    figure_block.draw(made.figure.spec, "coverage chart")
     st.caption(plain(made.figure.caption))
     _laws(made, looked)
     figure_block.below(made.figure, coverage_table(made.drawn), "coverage")
@@ -236,7 +236,7 @@ def _laws(made: CoverageFigure, looked: View) -> None:
 def _small_multiples(reading: Reading, drawn: list[Drawn], looked: View) -> None:
     with st.grid(3, min_column_width=300):
         for figure in small_multiples(drawn, looked.band):
-            st.vega_lite_chart(figure.spec, key=figure.name, width="stretch")
+            figure_block.draw(figure.spec, figure.name)
     st.caption(
         "Coverage against samples per problem, k (log scale), each run before the others in grey; axes are shared."
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import live, scope
+from dashboard import figure_block, live, scope
 from dashboard.charts.strip import strip_spec
 from dashboard.checks import CHECKS, Check
 from dashboard.controls import Controls
@@ -49,21 +49,27 @@ def page(reading: Reading, controls: Controls) -> None:
 
 
 def _strip(reading: Reading, asked: list[Row], rows: list[Row]) -> None:
-    """Samples of every problem against the target."""
+    """Samples of every problem, drawn and judged, against the target."""
     names = [row["run"] for row in asked if row["samples"]][:_MOST_RUNS]
     if not names:
         return
     st.header("Samples of each problem", anchor=False)
     listed = ", ".join(map(quoted, names))
     text = (
-        "SELECT run, samples, count(*) AS problems, max(samples_per_problem) AS target\n"
-        f"FROM sample_counts JOIN runs USING (run_id)\nWHERE run IN ({listed})\n"
-        "GROUP BY run, samples\nORDER BY run, samples"
+        "SELECT run, counted, samples, count(*) AS problems, max(samples_per_problem) AS target\nFROM (\n"
+        "    SELECT run_id, 'drawn' AS counted, samples FROM sample_counts\n    UNION ALL\n"
+        "    SELECT p.run_id, 'judged' AS counted, p.n AS samples FROM problem_counts AS p\n"
+        "    JOIN runs AS r ON r.run_id = p.run_id AND r.reference_verifier_id = p.verifier_id\n"
+        f") AS counts JOIN runs USING (run_id)\nWHERE run IN ({listed})\n"
+        "GROUP BY run, counted, samples\nORDER BY run, counted, samples"
     )
     spec = strip_spec(_rows(reading.id, text, reading.snapshot), scope.slots_of(names, rows))
-    st.vega_lite_chart(spec, key="samples of each problem", width="stretch")
+    figure_block.draw(spec, "samples of each problem")
     cut = f" {len(names)} of {len(asked)} runs are shown." if len(names) < len(asked) else ""
-    st.caption(f"{spec['description']} A curve ends at its run's leftmost circle; the upright line is the target.{cut}")
+    st.caption(
+        f"Open circles: samples drawn. Filled: of them judged by the run's reference verifier, n. A curve ends at its "
+        f"run's leftmost filled circle; the upright line is the target. {spec['description']}{cut}"
+    )
     behind_chart(text)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import access, live, readers
+from dashboard import access, figure_block, live, readers
 from dashboard.charts.activity import latency_spec, throughput_spec
 from dashboard.controls import Controls
 from dashboard.frame import view
@@ -176,7 +176,8 @@ def _hour(state: dict[str, Any]) -> None:
         charts["Seconds to a verdict"] = latency_spec(state["latency"])
     for column, (title, spec) in zip(st.columns(len(charts) or 1), charts.items(), strict=False):
         column.caption(title)
-        column.vega_lite_chart(spec=spec, key=f"hour {title}", alt=f"{title}, last hour")
+        with column:
+            figure_block.draw(spec, f"hour {title}", f"{title}, last hour")
 
 
 _COMMANDS = {

@@ -1,4 +1,4 @@
-"""FakeProvider: a small OpenID Connect provider on loopback. Real HTTP, real signed tokens; its readers need no password.
+"""FakeProvider: a small OpenID Connect provider on loopback. Real HTTP, real signed tokens; nobody needs a password.
 
 It can be told to sign a token wrongly, as somebody would who stands in for the provider.
 """
@@ -115,38 +115,41 @@ class FakeProvider:
 
 
 def _handler(provider: FakeProvider) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            parts = urllib.parse.urlsplit(self.path)
-            asked = dict(urllib.parse.parse_qsl(parts.query))
-            if parts.path == "/.well-known/openid-configuration":
-                self._answer(200, json.dumps(provider.metadata()), "application/json")
-            elif parts.path == "/keys":
-                self._answer(200, json.dumps(provider.keys()), "application/json")
-            elif parts.path == "/authorize":
-                self._answer(200, provider.chooser(asked), "text/html")
-            elif parts.path == "/end":
-                provider.ended.append(asked.get("id_token_hint", ""))
-                self._answer(302, "", "text/plain", {"Location": asked["post_logout_redirect_uri"]})
-            else:
-                self._answer(404, "", "text/plain")
+    return type("Handler", (_Handler,), {"provider": provider})
 
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"])).decode()
-            given = provider.tokens(dict(urllib.parse.parse_qsl(body)), self.headers.get("authorization", ""))
-            said = json.dumps(given or {"error": "invalid_grant"})
-            self._answer(200 if given else 400, said, "application/json")
 
-        def _answer(self, status: int, text: str, kind: str, more: Mapping[str, str] | None = None) -> None:
-            self.send_response(status)
-            for name, value in {"Content-Type": kind, "Content-Length": str(len(text.encode()))}.items():
-                self.send_header(name, value)
-            for name, value in (more or {}).items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(text.encode())
+class _Handler(BaseHTTPRequestHandler):
+    provider: FakeProvider
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Nothing is said of requests."""
+    def do_GET(self) -> None:
+        parts = urllib.parse.urlsplit(self.path)
+        asked = dict(urllib.parse.parse_qsl(parts.query))
+        if parts.path == "/.well-known/openid-configuration":
+            self._answer(200, json.dumps(self.provider.metadata()), "application/json")
+        elif parts.path == "/keys":
+            self._answer(200, json.dumps(self.provider.keys()), "application/json")
+        elif parts.path == "/authorize":
+            self._answer(200, self.provider.chooser(asked), "text/html")
+        elif parts.path == "/end":
+            self.provider.ended.append(asked.get("id_token_hint", ""))
+            self._answer(302, "", "text/plain", {"Location": asked["post_logout_redirect_uri"]})
+        else:
+            self._answer(404, "", "text/plain")
 
-    return Handler
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"])).decode()
+        given = self.provider.tokens(dict(urllib.parse.parse_qsl(body)), self.headers.get("authorization", ""))
+        said = json.dumps(given or {"error": "invalid_grant"})
+        self._answer(200 if given else 400, said, "application/json")
+
+    def _answer(self, status: int, text: str, kind: str, more: Mapping[str, str] | None = None) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Type": kind, "Content-Length": str(len(text.encode()))}.items():
+            self.send_header(name, value)
+        for name, value in (more or {}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *_: object) -> None:
+        """Nothing is said of requests."""
