@@ -56,8 +56,8 @@ def _strip(reading: Reading, asked: list[Row], rows: list[Row]) -> None:
     st.header("Samples of each problem", anchor=False)
     listed = ", ".join(map(quoted, names))
     text = (
-        "SELECT run, counted, samples, count(*) AS problems, max(samples_per_problem) AS target\nFROM (\n"
-        "    SELECT run_id, 'drawn' AS counted, samples FROM sample_counts\n    UNION ALL\n"
+        "SELECT run, counted, samples, count(*) AS problems, max(samples_per_problem) AS target\n"  # noqa: S608
+        "FROM (\n    SELECT run_id, 'drawn' AS counted, samples FROM sample_counts\n    UNION ALL\n"
         "    SELECT p.run_id, 'judged' AS counted, p.n AS samples FROM problem_counts AS p\n"
         "    JOIN runs AS r ON r.run_id = p.run_id AND r.reference_verifier_id = p.verifier_id\n"
         f") AS counts JOIN runs USING (run_id)\nWHERE run IN ({listed})\n"

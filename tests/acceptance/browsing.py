@@ -16,7 +16,6 @@ from pathlib import Path
 import psycopg
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
-from playwright.sync_api import TimeoutError as NotThere
 
 from store import connection, embedded
 from store.analytics.refresh import refresh
@@ -173,13 +172,8 @@ class Watched:
         """Choose a value of a select box."""
         box = self.page.get_by_role("combobox", name=label, exact=True)
         expect(box).to_be_visible(timeout=30_000)
-        option = self.page.get_by_role("option", name=value, exact=True)
         box.click()
-        try:
-            option.wait_for(timeout=3_000)
-        except NotThere:  # a chart above was drawn meanwhile and moved the box away: a reader clicks again
-            box.click()
-        option.click()
+        self.page.get_by_role("option", name=value, exact=True).click()
         expect(box).to_have_value(value)
         self.idle()
 
