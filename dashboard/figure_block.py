@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -20,7 +20,7 @@ def draw(spec: Mapping[str, Any], key: str, alt: str | None = None) -> None:
     """A chart as wide as its place. Its height is kept free until it is drawn, so that nothing below it moves."""
     fitted = spec.get("autosize", {}).get("type", "fit") != "fit-x"  # else its axes come on top of its height
     height = spec.get("height")
-    kept = height if fitted and isinstance(height, int) else "content"
+    kept: int | Literal["content"] = height if fitted and isinstance(height, int) else "content"
     st.vega_lite_chart(spec=dict(spec), key=key, width="stretch", height=kept, alt=alt)
 
 
