@@ -33,10 +33,43 @@ def rendered(
         case "csv":
             return _csv(columns, rows)
         case "json":
-            records = [dict(zip(columns, map(_plain, row), strict=True)) for row in rows]
+            names = _distinct(columns)
+            records = [dict(zip(names, map(_plain, row), strict=True)) for row in rows]
             return json.dumps(records, ensure_ascii=False, indent=2)
         case _:
             return _table(columns, rows, units or {})
+
+
+def _distinct(columns: Sequence[str]) -> list[str]:
+    """Names of columns for an object: those that came before get their number, or a value would be lost."""
+    names: dict[str, None] = {}
+    for column in columns:
+        name, number = column, 1
+        while name in names:
+            number += 1
+            name = f"{column}_{number}"
+        names[name] = None
+    return list(names)
+
+
+def python_values(column: pa.ChunkedArray) -> list[Any]:
+    """A column as Python values; moments beyond Python's calendar (infinity, the year 10,000) as text."""
+    try:
+        return list(column.to_pylist())
+    except (OverflowError, ValueError):
+        return [_python_value(cell) for cell in column]
+
+
+def _python_value(cell: pa.Scalar) -> Any:
+    try:
+        return cell.as_py()
+    except (OverflowError, ValueError):
+        if isinstance(cell, pa.ListScalar) and cell.values is not None:
+            return [_python_value(item) for item in cell.values]
+        value = getattr(cell, "value", None)
+        if value in (2**63 - 1, 2**31 - 1):
+            return "infinity"
+        return "-infinity" if value in (1 - 2**63, 1 - 2**31) else f"beyond the calendar: {value} {cell.type}"
 
 
 def json_line(record: Mapping[str, Any]) -> str:
@@ -117,14 +150,15 @@ def _cell(value: Any, unit: str | None) -> str:
             return f"{value:,}" if unit else str(value)
         case datetime():
             return f"{value:%Y-%m-%d %H:%M:%S}"
-    text = " ".join(str(_plain(value)).split())
+    # Texts come from models: what would move the cursor, color the terminal or turn the line around shows as its code.
+    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(str(_plain(value)).split()))
     return text if len(text) <= _WIDEST else text[: _WIDEST - 3] + "..."
 
 
 def write(table: pa.Table, format_name: str, output: Path | None, units: Mapping[str, str | None]) -> None:
     """Write an answer to a file, or to the terminal or pipe; Parquet is not shown on a terminal."""
     if format_name != "parquet":
-        rows = list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+        rows = list(zip(*map(python_values, table.columns), strict=True))
         text = rendered(tuple(table.column_names), rows, format_name, units)
         if output is None:
             click.echo(text)

@@ -51,9 +51,12 @@ REFUSED_FUNCTIONS = frozenset(
         "currval",
     }
 )
+#: EXPLAIN with what may stand before it. Nothing of it is handed on but the two groups, which hold plain words alone:
+#: where this reads a comment otherwise than DuckDB does, the text behind it never runs.
 _EXPLAIN = re.compile(
-    r"^(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)*EXPLAIN\b\s*(?:ANALYZE\b\s*)?(?:\(\s*(?:ANALYZE|FORMAT)\b[^()]*\)\s*)?",
-    re.IGNORECASE | re.DOTALL,
+    r"(?>\s+|--[^\n\r]*|/\*(?:[^*]|\*(?!/))*\*/)*+"
+    r"EXPLAIN\b\s*(?P<analyze>ANALYZE\b)?\s*(?P<options>\(\s*(?:ANALYZE|FORMAT)\b[\w\s,]*\))?",
+    re.IGNORECASE,
 )
 _ONE_SELECT = "Only one SELECT (or WITH, VALUES, FROM, DESCRIBE, EXPLAIN of them) runs here"
 
@@ -62,17 +65,23 @@ class Refused(Exception):
     """The text may not run; the message says why and, where there is one, the other way."""
 
 
-def check(connection: duckdb.DuckDBPyConnection, text: str) -> None:
-    """Raise Refused unless the text may run. The connection must be locked down: parsing some text opens files."""
+def check(connection: duckdb.DuckDBPyConnection, text: str) -> str:
+    """The text to run in place of `text`: what was looked at and nothing else. Raises Refused where none may run.
+
+    The connection must be locked down: parsing some text opens files.
+    """
     if len(text.encode()) > LONGEST_TEXT:
         raise Refused(f"The text has more than {LONGEST_TEXT:,} bytes.")
     if "\0" in text:
         raise Refused("The text holds a NUL byte.")
-    for tree in _trees(connection, _EXPLAIN.sub("", text, count=1)):
-        _check_tree(tree)
+    explain = _EXPLAIN.match(text)
+    inner = text[explain.end() :] if explain else text
+    _check_tree(_tree(connection, inner))
+    return " ".join(filter(None, ("EXPLAIN", explain["analyze"], explain["options"], inner))) if explain else inner
 
 
-def _trees(connection: duckdb.DuckDBPyConnection, text: str) -> list[Any]:
+def _tree(connection: duckdb.DuckDBPyConnection, text: str) -> Any:
+    """DuckDB's syntax tree of the one SELECT that the text is."""
     row = connection.execute("SELECT json_serialize_sql(?)", [text]).fetchone()
     parsed = json.loads(row[0]) if row else {}
     if parsed.get("error"):
@@ -83,7 +92,7 @@ def _trees(connection: duckdb.DuckDBPyConnection, text: str) -> list[Any]:
     trees: list[Any] = parsed.get("statements", [])
     if len(trees) != 1:
         raise Refused(f"{_ONE_SELECT}; there {'is none' if not trees else f'are {len(trees)}'}.")
-    return trees
+    return trees[0]
 
 
 def _caret(text: str, parsed: dict[str, Any]) -> str:

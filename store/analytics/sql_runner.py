@@ -23,6 +23,7 @@ import pyarrow as pa
 import store
 from store.analytics.catalogue_file import catalogue_path
 from store.analytics.errors import NoSnapshot, QueryFailed, QueryRefused
+from store.analytics.rendering import python_values
 from store.analytics.segments import segments_folder
 from store.settings import StoreSettings
 
@@ -61,7 +62,7 @@ class SqlResult:
     def rows(self) -> list[tuple[Any, ...]]:
         if not self.table.num_columns:
             return []
-        return list(zip(*(column.to_pylist() for column in self.table.columns), strict=True))
+        return list(zip(*map(python_values, self.table.columns), strict=True))
 
 
 def run_sql(

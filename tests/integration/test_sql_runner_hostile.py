@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,10 @@ HARMLESS = [
     ("EXPLAIN SELECT * FROM runs", None),
     ("explain analyze select count(*) from verdicts", None),
     ("EXPLAIN (FORMAT json) SELECT 1", None),
+    ("EXPLAIN (ANALYZE, FORMAT json) SELECT 1", None),
+    ("-- what\n/* it */ EXPLAIN ANALYZE VALUES (1)", None),
+    # What a comment hides from one reader is left away for the other, too: this is EXPLAIN of a text.
+    ("/* /* */ EXPLAIN SELECT $$ */ SELECT name, value FROM duckdb_settings() -- $$", None),
     ("PIVOT verdicts ON outcome IN ('correct', 'incorrect') USING count(*) GROUP BY run_id", [(1, 3, 7)]),
 ]
 
@@ -146,6 +151,14 @@ REFUSED = [
     "EXPLAIN ANALYZE DELETE FROM analytics.runs",
     "EXPLAIN COPY (SELECT 1) TO '{outside}/x.csv'",
     "/* EXPLAIN */ EXPLAIN EXPLAIN SELECT 1",
+    # comments that hide a statement from who reads them otherwise than DuckDB
+    "/* a */ COPY (SELECT 1) TO '{outside}/x.csv'; /* b */ EXPLAIN SELECT 1",
+    "/* a */ CREATE TABLE memory.main.t AS SELECT 1; /* b */ EXPLAIN SELECT 1",
+    "/* a */ FROM duckdb_settings(); /* b */ EXPLAIN SELECT 1",
+    "--\rCREATE TABLE memory.main.t AS SELECT 1;\nEXPLAIN SELECT 1",
+    "EXPLAIN (ANALYZE /* ) SELECT $$ */) CREATE TABLE memory.main.t AS SELECT 1 --$$",
+    "EXPLAIN (FORMAT json) CREATE TABLE memory.main.t AS SELECT 1",
+    "EXPLAIN ANALYZE (FROM duckdb_settings())",
     # files
     "COPY (SELECT 1) TO '{outside}/x.csv'",
     "COPY analytics.runs FROM '{outside}/secret.csv'",
@@ -174,6 +187,30 @@ REFUSED = [
     "EXPLAIN SELECT * FROM read_text('{outside}/secret.csv')",
     "DESCRIBE SELECT * FROM read_csv('{outside}/secret.csv')",
     "SUMMARIZE SELECT * FROM read_csv('{outside}/secret.csv')",
+    "PIVOT (FROM read_text('{outside}/secret.csv')) ON size IN (1) USING count(*)",
+    "UNPIVOT (FROM read_text('{outside}/secret.csv')) ON size INTO NAME a VALUE b",
+    "FROM (SUMMARIZE FROM read_text('{outside}/secret.csv'))",
+    "SELECT * FROM runs, LATERAL (SELECT * FROM read_text('{outside}/secret.csv')) AS t",
+    "SELECT * FROM runs, LATERAL read_text(run)",
+    "SELECT [x FOR x IN (SELECT content FROM read_text('{outside}/secret.csv'))]",
+    "SELECT * REPLACE ((SELECT content FROM read_text('{outside}/secret.csv')) AS run) FROM runs",
+    "SELECT * FROM runs LIMIT (SELECT size FROM read_text('{outside}/secret.csv'))",
+    "SELECT * FROM runs ORDER BY (SELECT size FROM read_text('{outside}/secret.csv'))",
+    "SELECT * FROM runs QUALIFY row_number() OVER (ORDER BY (SELECT size FROM read_text('{outside}/secret.csv'))) = 1",
+    "SELECT sum(1) FILTER (WHERE (SELECT true FROM read_text('{outside}/secret.csv'))) FROM runs",
+    "WITH RECURSIVE t AS (SELECT 1 UNION ALL SELECT size FROM read_text('{outside}/secret.csv')) FROM t",
+    "WITH a AS MATERIALIZED (FROM read_blob('{outside}/secret.csv')) FROM a",
+    "FROM system.main.read_text('{outside}/secret.csv')",
+    "FROM read_text('/proc/self/environ')",
+    "FROM read_xlsx('{outside}/secret.csv')",
+    "FROM parquet_schema('{outside}/secret.csv')",
+    "FROM arrow_scan(1, 2, 3)",
+    "FROM python_map_function(1)",
+    "FROM pragma_storage_info('runs')",
+    "FROM pragma_database_size()",
+    "FROM duckdb_databases()",
+    "FROM duckdb_memory()",
+    "FROM test_all_types()",
     # other databases, other text, other state
     "SELECT * FROM postgres_scan('host=localhost', 'public', 'x')",
     "SELECT * FROM postgres_query('pg', 'SELECT 1')",
@@ -195,6 +232,23 @@ REFUSED = [
     "SELECT sleep_ms(100000)",
     "SELECT pg_sleep(100)",
     "SELECT current_setting('temp_directory')",
+    "SELECT pg_catalog.current_setting('threads')",
+    "SELECT list_transform(['threads'], lambda x: current_setting(x))",
+    "SELECT ['threads'].list_transform(lambda x: x.current_setting())",
+    'SELECT run FROM runs WHERE "sleep_ms"(5000) IS NULL',
+    "EXECUTE p",
+    "PREPARE p AS SELECT 1; EXECUTE p",
+    "EXPLAIN EXECUTE p",
+    "DETACH passatk",
+    "CREATE SEQUENCE s",
+    "CREATE OR REPLACE VIEW runs AS SELECT 1",
+    "MERGE INTO runs USING (SELECT 1) AS x ON true WHEN MATCHED THEN DELETE",
+    "COPY FROM DATABASE passatk TO memory",
+    "UPDATE EXTENSIONS",
+    "SET VARIABLE a = 1",
+    "PRAGMA enable_profiling",
+    "SELECT 1 INTO x",
+    "SELECT 1 FOR UPDATE",
     "SELECT getenv('HOME')",
     "PIVOT verdicts ON outcome",
     "SELECT 'x\0'",
@@ -221,6 +275,15 @@ FAILING = [
     ('SELECT * FROM "{outside}/secret.csv"', "does not exist|disabled|Permission"),
     ("SELECT * FROM '{mirror}/writer.lock'", "does not exist|disabled|Permission"),
     ("SELECT * FROM 'https://example.org/x.csv'", "does not exist|disabled|Permission"),
+    ("SELECT * FROM histogram('{outside}/secret.csv', a)", "disabled|Permission"),
+    ("SELECT * FROM summary((FROM '{outside}/secret.csv'))", "disabled|Permission"),
+    ("FROM (DESCRIBE '{outside}/secret.csv')", "disabled|Permission"),
+    ("SELECT * FROM '/proc/self/environ'", "does not exist"),
+    ("FROM 'file:///etc/passwd'", "does not exist"),
+    ("FROM 's3://bucket/y.parquet'", "disabled|Permission"),
+    ("SELECT query('SELECT 1')", "table function"),
+    # The comment ends where DuckDB ends it, and what stands behind its end never runs.
+    ("SELECT 'one' AS x /* /* */ EXPLAIN SELECT $$ */ FROM duckdb_settings() -- $$", "duckdb_settings"),
     ("SELECT * FROM secret_df", "does not exist"),
     ("SELECT nextval('s')", "may not be used|does not exist"),
     ("SELECT $1", "."),
@@ -277,6 +340,14 @@ def test_greedy_text_is_stopped(mirror: Path, text: str) -> None:
     assert _state(mirror) == before
 
 
+def test_moments_beyond_the_calendar_are_texts(mirror: Path) -> None:
+    moments = "TIMESTAMP 'infinity', DATE '-infinity', DATE '290000-01-01', [DATE 'infinity'], DATE '2026-01-02'"
+    (row,) = run_sql(f"SELECT {moments}, NULL", mirror).rows
+    assert row[:2] == ("infinity", "-infinity")
+    assert row[2] == "beyond the calendar: 105200797 date32[day]"
+    assert row[3:] == (["infinity"], date(2026, 1, 2), None)
+
+
 def test_cut_rows_are_announced(mirror: Path) -> None:
     answer = run_sql("SELECT * FROM range(1000000000000)", mirror)
     assert answer.row_count == len(answer.rows) == 10_000
@@ -308,6 +379,18 @@ def test_the_environment_of_the_caller_is_not_there(mirror: Path, monkeypatch: p
     answer = run_sql("SELECT * FROM duckdb_schemas()", mirror)
     assert SECRET not in str(answer.rows)
     assert os.environ["PASSATK_SECRET_FOR_TEST"] == SECRET
+
+
+def test_a_comment_hides_nothing_that_runs(mirror: Path) -> None:
+    hidden = "/* /* */ EXPLAIN SELECT $$ */ SELECT name, value FROM duckdb_settings() -- $$"
+    assert run_sql(hidden, mirror).columns == ("explain_key", "explain_value")
+
+
+def test_comments_without_end_are_read_at_once(mirror: Path) -> None:
+    started = time.monotonic()
+    assert run_sql("/**/" * 1_000 + "SELECT 1", mirror).rows == [(1,)]
+    assert run_sql("-- a -- b\n" * 9_000 + "SELECT 1", mirror).rows == [(1,)]
+    assert time.monotonic() - started < 20
 
 
 def test_an_empty_mirror_is_one_clear_line(tmp_path: Path) -> None:

@@ -160,6 +160,50 @@ class TestReader:
         with reader, pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction)):
             reader.execute(statement.encode())
 
+    def test_reaches_nothing_of_the_server(self, reader: psycopg.Connection[tuple[object, ...]]) -> None:
+        allowed = []
+        for statement in (
+            "SELECT pg_read_binary_file('/etc/passwd')",
+            "SELECT pg_ls_dir('/')",
+            "SELECT pg_stat_file('/etc/passwd')",
+            "SELECT pg_current_logfile()",
+            "SELECT lo_import('/etc/passwd')",
+            "SELECT lo_export(1, '/tmp/x')",
+            "SELECT lo_from_bytea(0, 'x')",
+            "SELECT lo_get(1)",
+            "SELECT pg_sleep_for('1 s')",
+            "SELECT pg_try_advisory_lock(1)",
+            "SELECT pg_advisory_xact_lock_shared(1)",
+            "SELECT set_config('work_mem', '10GB', true)",
+            "SELECT table_to_xml('store.samples', true, true, '')",
+            "SELECT database_to_xml(true, true, '')",
+            "SELECT * FROM ts_stat('SELECT to_tsvector(prompt) FROM store.problems')",
+            "SELECT ts_rewrite('a'::tsquery, 'SELECT pg_sleep(1)')",
+            "SELECT setval('store.batches_batch_id_seq', 1)",
+            "SELECT pg_create_physical_replication_slot('a')",
+            "SELECT pg_reload_conf()",
+            "SELECT pg_stat_reset()",
+            "SELECT * FROM pg_authid",
+            "SHOW data_directory",
+            "SET ROLE postgres",
+            "SET SESSION AUTHORIZATION postgres",
+            "SET temp_file_limit = -1",
+            "ALTER ROLE passatk_reader SUPERUSER",
+            "ALTER SYSTEM SET log_statement = 'all'",
+            "CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "CREATE EXTENSION dblink",
+            "LOAD '/tmp/x.so'",
+            "EXPLAIN ANALYZE DELETE FROM analytics.runs",
+            "CREATE SUBSCRIPTION s CONNECTION 'host=localhost' PUBLICATION p",
+        ):
+            try:
+                reader.execute(statement.encode())
+            except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction):
+                continue
+            allowed.append(statement)
+        reader.close()
+        assert allowed == []
+
 
 def test_the_url_needs_a_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PASSATK_DATABASE_URL", "mysql://here")

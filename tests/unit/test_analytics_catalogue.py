@@ -157,6 +157,17 @@ def test_json_has_no_numbers_that_json_lacks() -> None:
     assert json.loads(text) == [{"a": None, "b": 3, "c": 3.5}]
 
 
+def test_json_keeps_columns_of_one_name_apart() -> None:
+    assert json.loads(rendered(("a", "a", "a_2", "a"), [(1, 2, 3, 4)], "json")) == [
+        {"a": 1, "a_2": 2, "a_2_2": 3, "a_3": 4}
+    ]
+
+
+def test_texts_of_models_do_not_steer_the_terminal() -> None:
+    text = rendered(("x",), [("a\x1b[31mred\x9b2J\u202eright \0 ümläut 💥",)], "table")
+    assert text.splitlines()[1] == r"a\x1b[31mred\x9b2J\u202eright \x00 ümläut 💥"
+
+
 def test_the_table_is_for_reading() -> None:
     lines = rendered(COLUMNS, ROWS, "table", {"share": "share", "n": "samples"}).splitlines()
     assert lines[1].split() == ["a,b", "1,234", "12.35", "%", "-", "yes", "2026-01-02", "03:04:05"]

@@ -59,7 +59,7 @@ def weighted_vote(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping
             continue
         votes = _Votes(snapshot, one, texts[-1], transform, permutations)
         keys = (one.judged.verifier.verifier_id, reader.verifier_id, scorer.verifier_id, steps, transform, permutations)
-        name = "weighted-" + "-".join(map(str, keys))
+        name = "weighted-zeros-" + "-".join(map(str, keys))
         # The error of a budget is kept under the budget's negative.
         grid = kept_grid(snapshot, one, [*found.ks, *(-k for k in found.ks)], name, one_by_one(votes.curve))
         value, error = np.split(grid, 2, axis=1)
