@@ -57,26 +57,40 @@ def remove_unpublished(mirror: Path) -> None:
         file.unlink()
 
 
-def publish(
-    connection: duckdb.DuckDBPyConnection, mirror: Path, fill: Callable[[], None], made: Path | None = None
-) -> None:
-    """Make a catalogue with `fill`, inside the connection's transaction, and put it in place of the last at once.
+def publish_new(connection: duckdb.DuckDBPyConnection, mirror: Path, fill: Callable[[], None]) -> None:
+    """Make a catalogue with `fill`, which finds an empty one as the current one, and put it in place of the last.
 
-    `fill` runs with the new catalogue as the current one, an empty file or `made`; the transaction is committed here.
+    The connection's transaction is committed here.
     """
-    made = made or mirror / f"{_UNPUBLISHED}{os.getpid()}.duckdb"
+    made = mirror / f"{_UNPUBLISHED}{os.getpid()}-new.duckdb"
     connection.execute(f"ATTACH {quoted(made)} AS made")
-    connection.execute("USE made")
-    fill()
+    _publish(connection, mirror, made, "made", fill)
+
+
+def publish_changed(connection: duckdb.DuckDBPyConnection, mirror: Path, change: Callable[[], None]) -> None:
+    """Change the copy of the last catalogue that is attached as `old`, and put it in its place.
+
+    The connection's transaction is committed here.
+    """
+    _publish(connection, mirror, _copy(mirror), "old", change)
+
+
+def _publish(connection: duckdb.DuckDBPyConnection, mirror: Path, made: Path, name: str, write: Callable[[], None]) -> None:
+    connection.execute(f"USE {name}")
+    write()
     connection.execute("USE memory")
     connection.execute("COMMIT")
-    connection.execute("DETACH made")
+    connection.execute(f"DETACH {name}")
     put_in_place(made, mirror)
 
 
+def _copy(mirror: Path) -> Path:
+    return mirror / f"{_UNPUBLISHED}{os.getpid()}.duckdb"
+
+
 def copy_for_change(mirror: Path) -> Path:
-    """A copy of the published catalogue that may be changed and then put in place."""
-    made = mirror / f"{_UNPUBLISHED}{os.getpid()}.duckdb"
+    """A copy of the published catalogue, to attach as `old` and change with `publish_changed`."""
+    made = _copy(mirror)
     shutil.copyfile(catalogue_path(mirror), made)
     made.chmod(0o600)
     return made

@@ -31,14 +31,11 @@ class Since:
 
 def since(source: Source, last: MirrorState | None) -> Since:
     """Whether, and from where on, the last state's mark can be used."""
-    if last is None or last.origin != source.origin or not source.readable_table("batches"):
+    if last is None or last.origin != source.origin or not source.batches_readable:
         return Since(None)
-    gone = source.mark - last.mark
-    if not 0 <= gone < FARTHEST:
+    if not 0 <= source.mark - last.mark < FARTHEST:
         return Since(None)
-    (row,) = source.ask(f"SELECT age('{last.mark % 2**32}'::xid)::bigint AS gone")
-    found = row[0]
-    return Since(found if isinstance(found, int) and 0 <= found < 2 * FARTHEST else None)
+    return Since(source.gone if 0 <= source.gone < 2 * FARTHEST else None)
 
 
 def changed_batches(since_mark: Since, columns: list[str]) -> str:

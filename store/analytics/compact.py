@@ -46,11 +46,12 @@ def compact(mirror: Path) -> CompactReport:
             return _compact(connection, mirror)
         finally:
             shutil.rmtree(spill, ignore_errors=True)
+            catalogue_file.remove_unpublished(mirror)
 
 
 def _compact(connection: duckdb.DuckDBPyConnection, mirror: Path) -> CompactReport:
     catalogue_file.remove_unpublished(mirror)
-    if last_state(connection, mirror) is None:
+    if last_state(connection, mirror, changing=True) is None:
         raise NoSnapshot(f"The mirror in {mirror} has nothing to compact: run `passatk mirror refresh`.")
     listed = catalogue_file.read_segments(connection, "old")
     now = datetime.now(UTC)
@@ -98,13 +99,12 @@ def _publish(
     columns: Columns,
 ) -> None:
     """The last catalogue again, reading other segments."""
-    made = catalogue_file.copy_for_change(mirror)
-    connection.execute(f"ATTACH {quoted(made)} AS made")
-    connection.execute("USE made")
-    catalogue_file.replace_fact_views(connection, mirror, segments, [fact.name for fact in FACTS], columns)
-    connection.execute("DELETE FROM mirror.segments")
-    connection.execute("DELETE FROM mirror.retired")
-    catalogue_file.write_segment_lists(connection, segments, retired)
-    connection.execute("USE memory")
-    connection.execute("DETACH made")
-    catalogue_file.put_in_place(made, mirror)
+
+    def change() -> None:
+        catalogue_file.replace_fact_views(connection, mirror, segments, [fact.name for fact in FACTS], columns)
+        connection.execute("DELETE FROM mirror.segments")
+        connection.execute("DELETE FROM mirror.retired")
+        catalogue_file.write_segment_lists(connection, segments, retired)
+
+    connection.execute("BEGIN")
+    catalogue_file.publish_changed(connection, mirror, change)

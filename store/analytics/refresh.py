@@ -19,22 +19,23 @@ from pathlib import Path
 import duckdb
 
 from store.analytics import catalogue_file
-from store.analytics.catalogue_file import LAYOUT, Columns, MirrorState, Retired, catalogue_path
+from store.analytics.catalogue_file import LAYOUT, MirrorState, Retired, catalogue_path
+from store.analytics.catalogue_making import amend, fill
 from store.analytics.changes import changed_dimensions
-from store.analytics.contract import DIMENSIONS, FACTS, LIVE
+from store.analytics.contract import FACTS
 from store.analytics.errors import MirrorDamaged
-from store.analytics.literals import identifier, quoted
-from store.analytics.macros import create_macros
+from store.analytics.literals import quoted
 from store.analytics.mirror_lock import writing
 from store.analytics.pull import Work, mark_batches, pull_fact, refuse_foreign
 from store.analytics.segments import Segment, stored_files
 from store.analytics.source import Source
 from store.analytics.store_address import shown_address
-from store.analytics.tallies import TALLIES, create_tallies
-from store.analytics.tallying import Rows, tally
 
 #: Segments that a catalogue no longer reads are kept this long for snapshots that are still open.
 RETENTION = timedelta(hours=1)
+
+#: Rows from which a refresh is large work, which all cores share.
+LARGE = 500_000
 
 
 @dataclass(frozen=True)
@@ -65,21 +66,21 @@ def refresh(database_url: str, mirror: Path, rebuild: bool = False) -> RefreshRe
         shutil.rmtree(spill, ignore_errors=True)
         source = Source(database_url, spill)
         try:
-            work = _begin(source, mirror, rebuild)
-            report = _run(work, started)
+            return _run(_begin(source, mirror, rebuild), started)
         finally:
             source.close()
             shutil.rmtree(spill, ignore_errors=True)
-        return report
+            catalogue_file.remove_unpublished(mirror)
 
 
 def _begin(source: Source, mirror: Path, rebuild: bool) -> Work:
-    last = last_state(source.connection, mirror)
-    revision, moment = source.begin()
+    last = last_state(source.connection, mirror, changing=True)
+    revision, moment = source.begin(last.mark if last else 0)
     taken_at = catalogue_file.utc_moment(moment)
     name = f"{taken_at:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
     work = Work(source, mirror, name, revision, taken_at, None)
     if last is None:
+        source.use_all_cores()
         return work
     listed = catalogue_file.read_segments(source.connection, "old")
     retired = [
@@ -87,6 +88,7 @@ def _begin(source: Source, mirror: Path, rebuild: bool) -> Work:
     ]
     remove_orphans(mirror, [*listed, *retired])
     if rebuild or last.revision != revision:
+        source.use_all_cores()
         work.retired = [*retired, *(Retired(segment.path, taken_at) for segment in listed)]
     else:
         work.old, work.kept, work.retired = last, listed, retired
@@ -95,13 +97,17 @@ def _begin(source: Source, mirror: Path, rebuild: bool) -> Work:
     return work
 
 
-def last_state(connection: duckdb.DuckDBPyConnection, mirror: Path) -> MirrorState | None:
-    """Attach the published catalogue as `old`; None when there is none, or it has another passatk's layout."""
+def last_state(connection: duckdb.DuckDBPyConnection, mirror: Path, changing: bool = False) -> MirrorState | None:
+    """Attach the published catalogue as `old`; None when there is none, or it has another passatk's layout.
+
+    With `changing` it is a copy, that may be made the catalogue of the next state and put in the place of the last.
+    """
     file = catalogue_path(mirror)
     if not file.exists():
         return None
     try:
-        connection.execute(f"ATTACH {quoted(file)} AS old (READ_ONLY)")
+        attached = quoted(catalogue_file.copy_for_change(mirror)) if changing else quoted(file)
+        connection.execute(f"ATTACH {attached} AS old{'' if changing else ' (READ_ONLY)'}")
         layout = connection.execute("SELECT layout FROM old.mirror.state").fetchone()
         return catalogue_file.read_state(connection, "old") if layout == (LAYOUT,) else None
     except duckdb.Error as error:
@@ -131,25 +137,21 @@ def _run(work: Work, started: float) -> RefreshReport:
     mark_batches(work)
     refuse_foreign(work)
     wanted = work.connection.execute(
-        "SELECT count(*), list(DISTINCT run_id) FROM batches_of_store WHERE wanted"
+        "SELECT count(*), list(DISTINCT run_id), coalesce(sum(row_count), 0) FROM batches_of_store WHERE wanted"
     ).fetchone()
     assert wanted is not None
     count, runs = int(wanted[0]), tuple(sorted(wanted[1] or ()))
+    if wanted[2] >= LARGE:
+        work.source.use_all_cores()
     dimensions = [] if work.old is None else _changed_dimensions(work, count)
-    rows: dict[str, int] = {}
-    if work.old is not None and not count and not dimensions:
-        state = _state(work, work.old.snapshot_id)
-        _publish_again(work, state)
-    else:
-        state = _state(work, work.name)
-        rows = _pull(work)
-        if work.old is None:
-            columns = {fact.name: work.source.columns(fact.name) for fact in FACTS}
-            catalogue_file.publish(work.connection, work.mirror, lambda: _fill(work, state, columns))
-        else:
-            made = catalogue_file.copy_for_change(work.mirror)
-            catalogue_file.publish(work.connection, work.mirror, lambda: _amend(work, state, dimensions), made)
     changed = bool(count) or bool(dimensions) or work.old is None
+    rows = _pull(work) if changed else {}
+    if work.old is None:
+        state = _state(work, work.name)
+        catalogue_file.publish_new(work.connection, work.mirror, lambda: fill(work, state))
+    else:
+        state = _state(work, work.name if changed else work.old.snapshot_id)
+        catalogue_file.publish_changed(work.connection, work.mirror, lambda: amend(work, state, changed, dimensions))
     return RefreshReport(
         state.snapshot_id,
         state.taken_at,
@@ -192,67 +194,3 @@ def _changed_dimensions(work: Work, count: int) -> list[str]:
 def _state(work: Work, snapshot_id: str) -> MirrorState:
     shown = shown_address(work.source.url)
     return MirrorState(snapshot_id, work.taken_at, shown, work.revision, LAYOUT, work.source.origin, work.source.mark)
-
-
-def _fill(work: Work, state: MirrorState, columns: Columns) -> None:
-    """Write everything a catalogue holds into the current database, which is empty."""
-    connection = work.connection
-    connection.execute("CREATE SCHEMA analytics")
-    for name in DIMENSIONS:
-        new = "temp.batches" if name == "batches" else f"pg.analytics.{name}"
-        key = identifier(work.source.columns(name)[0][0])
-        connection.execute(f"CREATE TABLE analytics.{name} AS SELECT * FROM {new} ORDER BY {key}")  # noqa: S608
-    catalogue_file.create_fact_views(connection, work.mirror, work.segments, columns)
-    create_macros(connection)
-    create_tallies(connection)
-    tally(Rows(connection, work.mirror, columns, work.new, []))
-    comments = work.source.comments()
-    _comment(work, comments)
-    catalogue_file.write_state(connection, state, work.segments, work.retired)
-    catalogue_file.write_columns(connection, columns, comments)
-    catalogue_file.write_queries(connection)
-
-
-def _amend(work: Work, state: MirrorState, dimensions: list[str]) -> None:
-    """Turn the current database, a copy of the last catalogue, into that of the new state: its cost is the news'."""
-    connection = work.connection
-    for name in {*dimensions, *LIVE} - {"batches"}:
-        connection.execute(f"DELETE FROM analytics.{name}")  # noqa: S608
-        connection.execute(f"INSERT INTO analytics.{name} SELECT * FROM pg.analytics.{name} ORDER BY 1")  # noqa: S608
-    if "batches" in dimensions:
-        only = "WHERE batch_id IN (SELECT batch_id FROM temp.batches)" if work.changed_only else ""
-        connection.execute(f"DELETE FROM analytics.batches {only}")  # noqa: S608
-        connection.execute("INSERT INTO analytics.batches SELECT * FROM temp.batches ORDER BY batch_id")
-    facts = sorted({segment.fact for segment in work.new})
-    catalogue_file.replace_fact_views(connection, work.mirror, work.segments, facts, work.columns)
-    if work.new:
-        tally(Rows(connection, work.mirror, work.columns, work.new, work.kept))
-    for table, rows in (("segments", work.new), ("retired", work.retired)):
-        if table == "retired":
-            connection.execute("DELETE FROM mirror.retired")
-        catalogue_file.write_segment_list(connection, table, rows)
-    catalogue_file.change_state(connection, "made", state)
-    if not catalogue_file.queries_are_current(connection):
-        connection.execute("DROP TABLE mirror.queries")
-        catalogue_file.write_queries(connection)
-
-
-def _comment(work: Work, comments: dict[tuple[str, str | None], str]) -> None:
-    kinds = {fact.name: "VIEW" for fact in FACTS} | dict.fromkeys(DIMENSIONS, "TABLE")
-    for name, kind in kinds.items():
-        own = {column: text for (view, column), text in comments.items() if view == name}
-        catalogue_file.write_comments(work.connection, kind, name, own)
-    for name, (text, tally_columns) in TALLIES.items():
-        spelled: dict[str | None, str] = {None: text} | {column: comment for column, _, comment in tally_columns}
-        catalogue_file.write_comments(work.connection, "TABLE", name, spelled)
-
-
-def _publish_again(work: Work, state: MirrorState) -> None:
-    """Nothing changed: the last catalogue once more, with the moment it is known to be true for."""
-    made = catalogue_file.copy_for_change(work.mirror)
-    connection = work.connection
-    connection.execute("COMMIT")
-    connection.execute(f"ATTACH {quoted(made)} AS made")
-    catalogue_file.change_state(connection, "made", state)
-    connection.execute("DETACH made")
-    catalogue_file.put_in_place(made, work.mirror)

@@ -46,6 +46,13 @@ def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return joined
 
 
+def _readable(table: str) -> str:
+    return (
+        "coalesce(has_schema_privilege('store', 'USAGE') "
+        f"AND has_table_privilege('store.{table}', 'SELECT'), false)"
+    )
+
+
 class Source:
     """A connection that reads the store as catalogue `pg` and keeps what it reads in memory or in `spill`."""
 
@@ -54,10 +61,14 @@ class Source:
         #: Which database this is (another file of the batches is another one: they were restored, or emptied), and the
         #: oldest transaction open when `begin` was called.
         self.origin, self.mark = "", 0
+        #: Whether the table of batches may be read beside its view, and how many transactions ago, as Postgres counts,
+        #: the mark that `begin` was given is.
+        self.batches_readable, self.gone = False, 0
         # The extension came with pip, as this code did, and whoever could change it could change this: DuckDB need not
         # hash its 40 MB at every refresh.
         self.connection = duckdb.connect(
-            ":memory:", config={"autoinstall_known_extensions": "false", "allow_unsigned_extensions": "true"}
+            ":memory:",
+            config={"autoinstall_known_extensions": "false", "allow_unsigned_extensions": "true", "threads": "1"},
         )
         run = self.connection.execute
         run(f"LOAD {quoted(_extension_file())}")
@@ -65,6 +76,7 @@ class Source:
         run(f"SET memory_limit = '{MEMORY_LIMIT}'")
         run("SET TimeZone = 'UTC'")
         run("SET preserve_insertion_order = false")
+        run("SET checkpoint_threshold = '1B'")  # a catalogue is no one's before it is published: it needs no log
         try:
             run(f"ATTACH {quoted(database_url)} AS pg (TYPE postgres, READ_ONLY)")
         except duckdb.Error as error:
@@ -76,17 +88,25 @@ class Source:
         cause = next((line for line in lines if "FATAL" in line or "failed" in line), lines[0] if lines else "")
         return SourceUnreachable(f"The store at {shown_address(self.url)} cannot be read: {cause.strip()}")
 
-    def begin(self) -> tuple[str, int]:
-        """Start the one transaction everything is read in; the schema's revision and the moment, in microseconds."""
+    def use_all_cores(self) -> None:
+        """For large work. Small work is done sooner by one thread than by several that wait for each other."""
+        self.connection.execute("RESET threads")
+
+    def begin(self, last_mark: int = 0) -> tuple[str, int]:
+        """Start the one transaction everything is read in; the schema's revision and the moment, in microseconds.
+
+        `last_mark` is the oldest transaction that was open at an earlier refresh.
+        """
         self.connection.execute("BEGIN")
         try:
-            revision, moment, mark, origin = self.ask(
+            revision, moment, mark, origin, readable, gone = self.ask(
                 "SELECT (SELECT string_agg(version_num, ' ') FROM public.alembic_version) AS revision, "
                 "(extract(epoch FROM now()) * 1000000)::bigint AS moment, "
                 "pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS mark, "
                 "(SELECT d.oid || '/' || c.oid || '/' || c.relfilenode FROM pg_database AS d, pg_class AS c "
                 "WHERE d.datname = current_database() AND c.relname = 'batches' "
-                "AND c.relnamespace = (SELECT n.oid FROM pg_namespace AS n WHERE n.nspname = 'store')) AS origin"
+                "AND c.relnamespace = (SELECT n.oid FROM pg_namespace AS n WHERE n.nspname = 'store')) AS origin, "
+                f"{_readable('batches')} AS readable, age('{last_mark % 2**32}'::xid)::bigint AS gone"
             )[0]
         except duckdb.Error as error:
             if "alembic_version" in str(error):
@@ -96,7 +116,8 @@ class Source:
             raise self._unreachable(error) from error
         assert isinstance(moment, int)
         assert isinstance(mark, int)
-        self.origin, self.mark = str(origin), mark
+        assert isinstance(gone, int)
+        self.origin, self.mark, self.batches_readable, self.gone = str(origin), mark, bool(readable), gone
         return str(revision), moment
 
     def close(self) -> None:
@@ -105,6 +126,11 @@ class Source:
     def ask(self, query: str) -> list[tuple[object, ...]]:
         """Rows of a query that Postgres runs, inside the transaction."""
         return self.connection.execute(f"FROM postgres_query('pg', {quoted(query)})").fetchall()
+
+    def whole(self, view: str) -> str:
+        """All rows of a small contract view, as the text of a DuckDB query."""
+        # Asked so, DuckDB need not read the catalogue of the whole database first.
+        return f"SELECT * FROM postgres_query('pg', 'SELECT * FROM analytics.{view}')"  # noqa: S608
 
     def filled(self, views: list[str]) -> set[str]:
         """Those of the contract views that have any row: most stores use few of them."""
@@ -128,11 +154,7 @@ class Source:
 
     def readable_table(self, fact: str) -> bool:
         """Whether the table behind a contract view may be read: only tables can be scanned in parallel."""
-        allowed = self.ask(
-            "SELECT coalesce(has_schema_privilege('store', 'USAGE') "
-            f"AND has_table_privilege('store.{fact}', 'SELECT'), false) AS allowed"
-        )
-        return bool(allowed[0][0])
+        return bool(self.ask(f"SELECT {_readable(fact)} AS allowed")[0][0])
 
     def ranges_of(self, batches: str) -> list[tuple[int, int]]:
         """Ranges of batch keys that hold the batches marked `wanted` in the table `batches`, and few others."""

@@ -129,8 +129,11 @@ KEYS = {
     "sample_counts": 2,
 }
 
-#: Columns that are put together otherwise than by adding.
-_FOLDED = {"attempts": "max(attempts)", "median_completion_tokens": "NULL"}
+#: Columns of keys that may be null.
+_NULLABLE = ("answer", "model_id", "correct")
+#: Columns that are put together otherwise than by adding. A median is no sum: it is left null where there were several,
+#: for whoever can see the rows.
+_OTHERWISE = {"attempts": "greatest(kept.attempts, news.attempts)", "median_completion_tokens": "NULL"}
 
 
 def create_tallies(connection: duckdb.DuckDBPyConnection) -> None:
@@ -147,22 +150,17 @@ def drop_tallies(connection: duckdb.DuckDBPyConnection, runs: Iterable[int]) -> 
         connection.execute(f"DELETE FROM analytics.{name} WHERE run_id IN ({listed})")  # noqa: S608
 
 
-def fold_tallies(connection: duckdb.DuckDBPyConnection, runs: Iterable[int]) -> None:
-    """Make one row of those that say something about the same: what was added to a run and what was there.
+def add_to_tally(connection: duckdb.DuckDBPyConnection, name: str, query: str) -> None:
+    """Add the rows of a query to a tally: each to the one that says something about the same, or as a new one."""
+    names = [column for column, _, _ in TALLIES[name][1]]
+    keys, sums = names[: KEYS[name]], names[KEYS[name] :]
+    same = " AND ".join(f"kept.{key} {'IS NOT DISTINCT FROM' if key in _NULLABLE else '='} news.{key}" for key in keys)
+    added = ", ".join(f"{column} = {_OTHERWISE.get(column) or _added(column)}" for column in sums)
+    connection.execute(
+        f"MERGE INTO analytics.{name} AS kept USING ({query}) AS news ON {same} "  # noqa: S608
+        f"WHEN MATCHED THEN UPDATE SET {added} WHEN NOT MATCHED THEN INSERT"
+    )
 
-    A median is no sum: it is left null where there were several, for whoever can see the rows.
-    """
-    listed = ", ".join(str(run) for run in runs)
-    for name, (_, columns) in TALLIES.items() if listed else ():
-        names = [column for column, _, _ in columns]
-        keys, sums = names[: KEYS[name]], names[KEYS[name] :]
-        together = ", ".join([*keys, *(_FOLDED.get(column, f"sum({column})") for column in sums)])
-        same = " AND ".join(f"kept.{key} IS NOT DISTINCT FROM folded.{key}" for key in keys)
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE folded AS SELECT {together} FROM analytics.{name} "  # noqa: S608
-            f"WHERE run_id IN ({listed}) GROUP BY {', '.join(keys)} HAVING count(*) > 1"
-        )
-        connection.execute(f"DELETE FROM analytics.{name} AS kept USING temp.folded WHERE {same}")  # noqa: S608
-        connection.execute(f"INSERT INTO analytics.{name} FROM temp.folded")
-    if listed:
-        connection.execute("DROP TABLE temp.folded")
+
+def _added(column: str) -> str:
+    return f"coalesce(kept.{column} + news.{column}, kept.{column}, news.{column})"

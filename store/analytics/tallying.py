@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -19,7 +19,7 @@ import duckdb
 
 from store.analytics.catalogue_file import Columns
 from store.analytics.segments import Segment, reading
-from store.analytics.tallies import drop_tallies, fold_tallies
+from store.analytics.tallies import add_to_tally, drop_tallies
 
 #: Facts that tallies are made of.
 COUNTED = ("samples", "verdicts", "verdict_costs", "step_scores", "test_outcomes")
@@ -41,15 +41,23 @@ class Rows:
     columns: Columns
     new: list[Segment]
     old: list[Segment]
+    #: What the views read by now: most portions of a fact are nothing, again and again.
+    views: dict[str, str] = field(default_factory=dict)
 
     def view(self, name: str, fact: str, segments: Iterable[Segment]) -> None:
         """Let a view of the connection read the rows of a fact in some segments."""
         paths = [self.mirror / segment.path for segment in segments if segment.fact == fact]
-        self.connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {reading(paths, self.columns[fact])}")
+        text = reading(paths, self.columns[fact])
+        if self.views.get(name) != text:
+            self.connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {text}")
+            self.views[name] = text
 
-    def insert(self, table: str, query: str | None = None) -> None:
+    def add(self, table: str, query: str | None = None) -> None:
         """Add the rows of a tally's query to the current catalogue."""
-        self.connection.execute(f"INSERT INTO analytics.{table} {_sql(query or table)}")
+        if self.old:
+            add_to_tally(self.connection, table, _sql(query or table))
+        else:
+            self.connection.execute(f"INSERT INTO analytics.{table} {_sql(query or table)}")
 
     def number(self, sql: str) -> int:
         row = self.connection.execute(sql).fetchone()
@@ -65,11 +73,10 @@ def tally(rows: Rows) -> None:
     again = {int(run) for (run,) in rows.connection.execute(_sql("repeated")).fetchall()} if rows.old else set()
     drop_tallies(rows.connection, again)
     _use_anew(rows, again)
-    rows.connection.execute("INSERT INTO analytics.verifier_uses FROM temp.uses_of_news")
+    add_to_tally(rows.connection, "verifier_uses", "FROM temp.uses_of_news")
     for runs in _portions(rows.new, again):
         _tally_portion(rows, runs, again)
     grown = {one.run_id for one in rows.new} & {one.run_id for one in rows.old} - again
-    fold_tallies(rows.connection, grown)
     _find_medians(rows, grown)
 
 
@@ -110,11 +117,10 @@ def _tally_portion(rows: Rows, runs: list[int], again: set[int]) -> None:
         rows.view(f"new_{fact}", fact, new)
     facts = {one.fact for one in new}
     if "samples" in facts:
-        rows.insert("sample_counts")
+        rows.add("sample_counts")
     if not facts & {"verdicts", "verdict_costs"}:
         return
-    listed = ", ".join(map(str, runs))
-    used = f"FROM analytics.verifier_uses WHERE run_id IN ({listed})"
+    used = f"FROM analytics.verifier_uses WHERE run_id IN ({', '.join(map(str, runs))})"
     repeated = rows.number(f"SELECT max(attempts) {used}") > 1
     # Without repeats there is nothing to group: rows are read where they lie, and only the columns a tally needs.
     connection.execute(
@@ -123,7 +129,7 @@ def _tally_portion(rows: Rows, runs: list[int], again: set[int]) -> None:
         else f"CREATE OR REPLACE TEMP VIEW judged AS {_sql('judged_once')}"
     )
     if "verdict_costs" in facts:
-        rows.insert("judging_costs")
+        rows.add("judging_costs")
     if "verdicts" in facts:
         _tally_verdicts(rows, new, old, used)
     connection.execute(f"DROP {'TABLE' if repeated else 'VIEW'} judged")
@@ -134,13 +140,13 @@ def _tally_verdicts(rows: Rows, new: list[Segment], old: list[Segment], used: st
     rows.connection.execute(
         f"CREATE OR REPLACE TEMP TABLE answering AS SELECT DISTINCT run_id, verifier_id {used} AND answers > 0"
     )
-    rows.insert("problem_counts")
+    rows.add("problem_counts")
     _tally_tokens(rows, new, old)
     answers = rows.number("SELECT count(*) FROM answering") > 0
     if answers:
-        rows.insert("answer_groups")
-    several = f"SELECT count(*) FROM (SELECT run_id {used} GROUP BY run_id HAVING count(DISTINCT verifier_id) > 1)"  # noqa: S608
-    if rows.number(several):  # comparing verifiers takes a join that a single verifier need not pay
+        rows.add("answer_groups")
+    # Comparing verifiers takes a join that a single verifier need not pay.
+    if rows.number(f"SELECT count(*) - count(DISTINCT run_id) {used}"):
         _tally_beside(rows, old, answers)
 
 
@@ -156,7 +162,7 @@ def _tally_tokens(rows: Rows, new: list[Segment], old: list[Segment]) -> None:
         segments = [*old, *new] if lacking else new
     if any(one.fact == "samples" for one in segments):
         rows.view("drawn", "samples", segments)
-        rows.insert("token_counts")
+        rows.add("token_counts")
 
 
 def _tally_beside(rows: Rows, old: list[Segment], answers: bool) -> None:
@@ -166,9 +172,9 @@ def _tally_beside(rows: Rows, old: list[Segment], answers: bool) -> None:
         rows.view("old_verdicts", "verdicts", old)
         beside += f" UNION ALL SELECT *, false AS fresh FROM ({_sql('judged_before')})"  # noqa: S608
     rows.connection.execute(f"CREATE OR REPLACE TEMP TABLE judged_beside AS {beside}")
-    rows.insert("agreement_counts")
+    rows.add("agreement_counts")
     if answers:
-        rows.insert("answer_groups", "answer_groups_across")
+        rows.add("answer_groups", "answer_groups_across")
     rows.connection.execute("DROP TABLE judged_beside")
 
 

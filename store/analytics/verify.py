@@ -78,6 +78,7 @@ def verify(database_url: str, mirror: Path) -> VerifyReport:
         spill = mirror / "spill"
         source = Source(database_url, spill)
         try:
+            source.use_all_cores()
             return _verify(source, mirror)
         finally:
             source.close()
