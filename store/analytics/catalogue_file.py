@@ -75,7 +75,9 @@ def publish_changed(connection: duckdb.DuckDBPyConnection, mirror: Path, change:
     _publish(connection, mirror, _copy(mirror), "old", change)
 
 
-def _publish(connection: duckdb.DuckDBPyConnection, mirror: Path, made: Path, name: str, write: Callable[[], None]) -> None:
+def _publish(
+    connection: duckdb.DuckDBPyConnection, mirror: Path, made: Path, name: str, write: Callable[[], None]
+) -> None:
     connection.execute(f"USE {name}")
     write()
     connection.execute("USE memory")

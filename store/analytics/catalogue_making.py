@@ -35,7 +35,7 @@ def fill(work: Work, state: MirrorState) -> None:
 def amend(work: Work, state: MirrorState, changed: bool, dimensions: list[str]) -> None:
     """Turn `old`, a copy of the last catalogue and the current database, into that of the new state.
 
-    It costs what the news cost; where nothing `changed`, the catalogue only says for which moment it is known to be true.
+    It costs what the news cost. Where nothing `changed`, the catalogue only says for which moment it is known true.
     """
     connection = work.connection
     catalogue_file.change_state(connection, "old", state)

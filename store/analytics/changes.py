@@ -20,6 +20,8 @@ from store.analytics.source import Source
 FARTHEST = 1_000_000_000
 #: Views whose rows also follow from another table than their own.
 _ALSO = {"problems": ("quarantines",)}
+#: Dimensions that a refresh looks for changes in: of batches it knows more, and live ones it copies anyway.
+_COMPARED = [name for name in DIMENSIONS if name not in (*LIVE, "batches")]
 
 
 @dataclass(frozen=True)
@@ -52,36 +54,38 @@ def _written(since_mark: Since) -> str:
     return f"age(xmin) BETWEEN 0 AND {since_mark.transactions}"
 
 
-def done_sums(source: Source) -> tuple[int, int, int]:
-    """Number of done batches, and the sums of their rows and keys."""
-    (row,) = source.ask(
-        "SELECT count(*) AS n, coalesce(sum(row_count), 0)::bigint AS r, coalesce(sum(batch_id), 0)::bigint AS b "
-        "FROM analytics.batches WHERE state = 'done'"
-    )
-    n, rows, keys = row
-    assert isinstance(n, int)
-    assert isinstance(rows, int)
-    assert isinstance(keys, int)
-    return n, rows, keys
+#: The name under which `StoreCounts` has the batches that are done.
+DONE = "done batches"
+#: By table: its rows, and those written since the mark. By DONE: done batches, the sum of their rows, that of their keys.
+StoreCounts = dict[str, tuple[int, ...]]
 
 
-def changed_dimensions(source: Source, since_mark: Since) -> list[str]:
-    """The dimensions, but batches and live ones, whose rows are not those of the attached catalogue `old`."""
-    names = [name for name in DIMENSIONS if name not in (*LIVE, "batches")]
-    if since_mark.transactions is None:
-        return [name for name in names if _differs(source, name)]
-    tables = sorted({table for name in names for table in (name, *_ALSO.get(name, ()))})
-    asked = " UNION ALL ".join(
-        f"SELECT '{table}' AS name, count(*) AS n, count(*) FILTER (WHERE {_written(since_mark)}) AS new "  # noqa: S608
-        f"FROM store.{table}"
-        for table in tables
-    )
-    counts = {str(name): (n, new) for name, n, new in source.ask(asked)}
-    kept = " UNION ALL ".join(f"SELECT '{name}' AS name, count(*) AS n FROM old.analytics.{name}" for name in names)  # noqa: S608
+def counts_of_store(source: Source, since_mark: Since) -> StoreCounts:
+    """What one question tells of all the tables: of batches by sums, of the small ones by how many rows are new."""
+    asked = [
+        f"SELECT '{DONE}' AS name, count(*) AS n, coalesce(sum(row_count), 0)::bigint AS r, "  # noqa: S608
+        "coalesce(sum(batch_id), 0)::bigint AS b FROM analytics.batches WHERE state = 'done'"
+    ]
+    for table in sorted({table for name in _COMPARED for table in (name, *_ALSO.get(name, ()))}):
+        written = f"count(*) FILTER (WHERE {_written(since_mark)})"
+        asked.append(f"SELECT '{table}', count(*), {written}, 0 FROM store.{table}")  # noqa: S608
+    return {
+        str(name): tuple(int(str(one)) for one in counts) for name, *counts in source.ask(" UNION ALL ".join(asked))
+    }
+
+
+def changed_dimensions(source: Source, counts: StoreCounts) -> list[str]:
+    """The dimensions, but batches and live ones, whose rows are not those of the attached catalogue `old`.
+
+    Without counts of the store, for there is no mark to count from, all their rows are compared.
+    """
+    if not counts:
+        return [name for name in _COMPARED if _differs(source, name)]
+    kept = " UNION ALL ".join(f"SELECT '{name}' AS name, count(*) AS n FROM old.analytics.{name}" for name in _COMPARED)  # noqa: S608
     mirrored = dict(source.connection.execute(kept).fetchall())
     return [
         name
-        for name in names
+        for name in _COMPARED
         if counts[name][0] != mirrored[name] or any(counts[table][1] for table in (name, *_ALSO.get(name, ())))
     ]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from store.analytics.catalogue_file import Columns, MirrorState, Retired
-from store.analytics.changes import Since, changed_batches, done_sums, since
+from store.analytics.changes import DONE, Since, StoreCounts, changed_batches, counts_of_store, since
 from store.analytics.contract import Fact
 from store.analytics.errors import ForeignMirror
 from store.analytics.literals import quoted
@@ -37,6 +37,8 @@ class Work:
     #: Columns of the last catalogue's large views.
     columns: Columns = field(default_factory=dict)
     since: Since | None = None
+    #: What the store's tables hold now; empty where the last refresh left no mark that says what is new.
+    counts: StoreCounts = field(default_factory=dict)
     #: Whether the table `batches` holds those written since the last refresh, or all there are.
     changed_only: bool = False
 
@@ -82,16 +84,20 @@ def _changed_suffice(work: Work) -> bool:
     work.connection.execute(f"CREATE OR REPLACE TEMP TABLE batches AS {changed}")
     row = work.connection.execute(
         """
-        SELECT count(*), coalesce(sum(row_count), 0)::BIGINT, coalesce(sum(batch_id), 0)::BIGINT
+        SELECT sum(batches)::BIGINT, coalesce(sum(rows), 0)::BIGINT, coalesce(sum(keys), 0)::BIGINT
         FROM (
-            SELECT batch_id, row_count FROM batches WHERE state = 'done'
+            SELECT count(*) AS batches, sum(row_count) AS rows, sum(batch_id) AS keys
+            FROM batches WHERE state = 'done'
             UNION ALL
-            SELECT batch_id, row_count FROM old.analytics.batches ANTI JOIN batches USING (batch_id)
-            WHERE state = 'done'
+            SELECT count(*), sum(row_count), sum(batch_id) FROM old.analytics.batches WHERE state = 'done'
+            UNION ALL
+            SELECT -count(*), -sum(row_count), -sum(batch_id)
+            FROM old.analytics.batches SEMI JOIN batches USING (batch_id) WHERE state = 'done'
         )
         """
     ).fetchone()
-    return row == done_sums(work.source)
+    work.counts = counts_of_store(work.source, work.since)
+    return row == work.counts[DONE]
 
 
 def refuse_foreign(work: Work) -> None:

@@ -137,11 +137,10 @@ def _run(work: Work, started: float) -> RefreshReport:
     mark_batches(work)
     refuse_foreign(work)
     wanted = work.connection.execute(
-        "SELECT count(*), list(DISTINCT run_id), coalesce(sum(row_count), 0) FROM batches_of_store WHERE wanted"
-    ).fetchone()
-    assert wanted is not None
-    count, runs = int(wanted[0]), tuple(sorted(wanted[1] or ()))
-    if wanted[2] >= LARGE:
+        "SELECT run_id, count(*), sum(row_count) FROM batches_of_store WHERE wanted GROUP BY run_id ORDER BY run_id"
+    ).fetchall()
+    runs, count = tuple(int(run) for run, _, _ in wanted), sum(batches for _, batches, _ in wanted)
+    if sum(rows for _, _, rows in wanted) >= LARGE:
         work.source.use_all_cores()
     dimensions = [] if work.old is None else _changed_dimensions(work, count)
     changed = bool(count) or bool(dimensions) or work.old is None
@@ -177,8 +176,7 @@ def _pull(work: Work) -> dict[str, int]:
 
 def _changed_dimensions(work: Work, count: int) -> list[str]:
     """Dimensions to copy again: those that changed, and the batches where any did, as `count` done ones have."""
-    assert work.since is not None
-    found = changed_dimensions(work.source, work.since)
+    found = changed_dimensions(work.source, work.counts)
     if count:
         return [*found, "batches"]
     past = (

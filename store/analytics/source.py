@@ -47,10 +47,7 @@ def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _readable(table: str) -> str:
-    return (
-        "coalesce(has_schema_privilege('store', 'USAGE') "
-        f"AND has_table_privilege('store.{table}', 'SELECT'), false)"
-    )
+    return f"coalesce(has_schema_privilege('store', 'USAGE') AND has_table_privilege('store.{table}', 'SELECT'), false)"
 
 
 class Source:

@@ -157,7 +157,7 @@ def add_to_tally(connection: duckdb.DuckDBPyConnection, name: str, query: str) -
     same = " AND ".join(f"kept.{key} {'IS NOT DISTINCT FROM' if key in _NULLABLE else '='} news.{key}" for key in keys)
     added = ", ".join(f"{column} = {_OTHERWISE.get(column) or _added(column)}" for column in sums)
     connection.execute(
-        f"MERGE INTO analytics.{name} AS kept USING ({query}) AS news ON {same} "  # noqa: S608
+        f"MERGE INTO analytics.{name} AS kept USING ({query}) AS news ON {same} "
         f"WHEN MATCHED THEN UPDATE SET {added} WHEN NOT MATCHED THEN INSERT"
     )
 

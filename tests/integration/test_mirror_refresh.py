@@ -397,7 +397,9 @@ def test_killed_at_any_point_the_last_state_stays_and_nothing_is_lost_or_doubled
     assert list(tmp_path.glob("catalogue.unpublished*")) == []
 
 
-@pytest.mark.parametrize("step", ["store.analytics.catalogue_file.put_in_place", "store.analytics.catalogue_making.tally"])
+@pytest.mark.parametrize(
+    "step", ["store.analytics.catalogue_file.put_in_place", "store.analytics.catalogue_making.tally"]
+)
 def test_a_failure_before_publishing_changes_nothing(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
