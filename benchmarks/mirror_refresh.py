@@ -4,8 +4,8 @@
 
 Makes a store of its own with that many verdicts, in batches of 100, on the embedded server. Limits: a full refresh runs
 at 0.7 or more of the rate of `COPY (SELECT * FROM pg.store.verdicts) TO parquet` through the same extension, and after
-1 % more rows, of a new run or of all runs, a refresh takes less than 3 % of the time of the full one. Wall time decides;
-processor time, of this process and PostgreSQL's, is printed beside it, for it tells more where others use the machine.
+1 % more rows, of a new run or of all runs, a refresh takes less than 3 % of the time of the full one. Wall time
+decides; processor time, of this process and PostgreSQL's, is printed beside it: it tells more on a shared machine.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _measure(folder: Path, verdicts: int, repeats: int) -> int:
 
     schema.upgrade()
     url, mirror = database_url(), folder / "measured"
-    stored = one_percent = _fill(url, max(1, verdicts // 1_000_000), min(verdicts, 1_000_000) // PROBLEMS)
+    rows = _fill(url, max(1, verdicts // 1_000_000), min(verdicts, 1_000_000) // PROBLEMS)
     turns: dict[str, list[Spent]] = {"bare": [], "full": [], "nothing": [], **{what: [] for what in _MORE}}
     for _ in range(repeats):  # in turns, so that a noisy machine disturbs all alike
         turns["bare"].append(_spent(folder, lambda: _bare_copy(url, folder / "bare.parquet")))
@@ -90,13 +90,13 @@ def _measure(folder: Path, verdicts: int, repeats: int) -> int:
         turns["nothing"] += [_spent(folder, lambda: refresh(url, mirror)) for _ in range(_TOP_UPS)]
         for what, add in _MORE.items():
             for _ in range(_TOP_UPS):
-                add(url, one_percent)
+                add(url, rows)
                 turns[what].append(_spent(folder, lambda: refresh(url, mirror)))
     with psycopg.connect(url, autocommit=True) as connection:
         stored = _number(connection, "SELECT count(*) FROM store.verdicts")
     with duckdb.connect(str(mirror / "catalogue.duckdb"), read_only=True) as client:
         assert client.execute("SELECT count(*) FROM analytics.verdicts").fetchone() == (stored,)
-    return _print(turns, one_percent)
+    return _print(turns, rows)
 
 
 @dataclass(frozen=True)
@@ -134,9 +134,7 @@ def _print(turns: dict[str, list[Spent]], rows: int) -> int:
         for name, spent in turns.items()
     }
     full, more = middle["full"], rows // 100
-    print(
-        f"{rows:,} verdicts and more; medians of {len(turns['full'])} turns, of {len(turns['nothing'])} small refreshes"
-    )
+    print(f"{rows:,} verdicts and more; medians of {len(turns['full'])} ({len(turns['nothing'])} small refreshes)")
     print(f"{'':<44}{'wall':>9}{'processor':>12}{'share of full: wall, processor':>34}")
     for name, said in (
         ("bare", "bare COPY through the extension"),

@@ -56,7 +56,7 @@ def _written(since_mark: Since) -> str:
 
 #: The name under which `StoreCounts` has the batches that are done.
 DONE = "done batches"
-#: By table: its rows, and those written since the mark. By DONE: done batches, the sum of their rows, that of their keys.
+#: By table: its rows, and those written since the mark. By DONE: how many, the sum of their rows, that of their keys.
 StoreCounts = dict[str, tuple[int, ...]]
 
 

@@ -97,7 +97,8 @@ class Source:
         self.connection.execute("BEGIN")
         try:
             revision, moment, mark, origin, readable, gone = self.ask(
-                "SELECT (SELECT string_agg(version_num, ' ') FROM public.alembic_version) AS revision, "
+                "SELECT (SELECT string_agg(version_num, ' ') "  # noqa: S608
+                "FROM public.alembic_version) AS revision, "
                 "(extract(epoch FROM now()) * 1000000)::bigint AS moment, "
                 "pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS mark, "
                 "(SELECT d.oid || '/' || c.oid || '/' || c.relfilenode FROM pg_database AS d, pg_class AS c "
