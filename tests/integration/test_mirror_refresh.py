@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -394,6 +395,70 @@ def test_killed_at_any_point_the_last_state_stays_and_nothing_is_lost_or_doubled
     with duckdb.connect(str(tmp_path / "catalogue.duckdb"), read_only=True) as client:
         listed = {row[0] for row in client.execute("SELECT path FROM mirror.segments").fetchall()}
     assert {str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*.parquet")} == listed, "orphans stayed"
+    assert list(tmp_path.glob("catalogue.unpublished*")) == []
+
+
+_KILLED = """
+import os, signal, sys, time
+from pathlib import Path
+from store.analytics.compact import compact
+from store.analytics.refresh import refresh
+url, mirror = sys.argv[1], Path(sys.argv[2])
+print("ready", flush=True)
+for line in sys.stdin:
+    work, after = line.split()
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            refresh(url, mirror) if work == "refresh" else compact(mirror)
+            status = 0
+        finally:
+            os._exit(status)
+    time.sleep(float(after))
+    os.kill(child, signal.SIGKILL)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+KILLS = 40
+
+
+def test_killed_at_random_moments_it_always_shows_a_whole_state_and_verify_holds(url: str, tmp_path: Path) -> None:
+    """Refreshes and compactions killed anywhere: every state is whole, none goes back, and the next one catches up."""
+    fill(1, range(5))
+    refresh(url, tmp_path)
+    fill(1, range(5, 6))
+    started = time.monotonic()
+    refresh(url, tmp_path)
+    whole = time.monotonic() - started
+    moments, outcomes, stored, shown = random.Random(20), [], 6, 6
+    with subprocess.Popen(
+        [sys.executable, "-c", _KILLED, url, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        for kill in range(KILLS):
+            work = "compact" if kill % 4 == 3 else "refresh"
+            if work == "refresh":
+                fill(1, range(stored, stored + 1))
+                stored += 1
+            process.stdin.write(f"{work} {whole * moments.random()}\n")
+            process.stdin.flush()
+            outcomes.append(int(process.stdout.readline()))
+            with open_snapshot(tmp_path) as snapshot:
+                counts = {snapshot.rows(f"SELECT count(*) AS n FROM {fact}")[0]["n"] for fact in FACTS}  # noqa: S608
+                counts.add(snapshot.rows("SELECT sum(n)::BIGINT AS n FROM problem_counts")[0]["n"])
+            (count,) = counts
+            assert shown <= count // PROBLEMS <= stored
+            assert outcomes[-1] or work == "compact" or count == stored * PROBLEMS
+            shown = count // PROBLEMS
+        process.stdin.close()
+    assert set(outcomes) <= {0, -signal.SIGKILL}, "one found what a killed one had left, and failed"
+    assert outcomes.count(-signal.SIGKILL) > KILLS // 2, "too few were killed: the test shows little"
+    refresh(url, tmp_path)
+    report = verify(url, tmp_path)
+    assert (report.rows, report.differences, report.behind) == (len(FACTS) * stored * PROBLEMS, (), 0)
+    assert_same_as_store(tmp_path)
     assert list(tmp_path.glob("catalogue.unpublished*")) == []
 
 
