@@ -114,11 +114,20 @@ def create(
     wanted = created.samples_per_problem
     click.echo(
         f"Run {created.name} {'created' if is_new else 'exists'}: {_told(created)} samples for each of "
-        f"{benchmark.problem_count} problems. Next: `passatk run start {created.name}`."
+        f"{benchmark.problem_count} problems{_limits(created)}. Next: `passatk run start {created.name}`."
     )
     if not is_new and wanted != rule.samples:
         topup = f"passatk run topup {created.name} --samples {rule.samples}"
         click.echo(f"It keeps {wanted} samples per problem; `{topup}`.")
+
+
+def _limits(created: Run) -> str:
+    """Its budget, if it has one: it may end before every problem has its samples."""
+    budget = created.budget
+    limits = [] if budget.samples is None else [f"{budget.samples:,} samples"]
+    limits += [] if budget.usd is None else [f"US$ {budget.usd:f}"]
+    limits += [] if budget.gpu_hours is None else [f"{budget.gpu_hours:f} GPU-hours"]
+    return f", within a budget of {', '.join(limits)}" if limits else ""
 
 
 def _told(created: Run) -> str:

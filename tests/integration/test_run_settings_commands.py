@@ -51,6 +51,12 @@ def shown(passatk: Passatk, name: str = "small") -> dict[str, Any]:
     return told
 
 
+def test_a_budget_is_told_when_the_run_is_made(create: Passatk) -> None:
+    code, out, err = create("--model", "tiny", "--budget-samples", "10", "--budget-gpu-hours", "0.5")
+    assert code == 0, err
+    assert "8 samples for each of 2 problems, within a budget of 10 samples, 0.5 GPU-hours. Next:" in out
+
+
 def test_a_rule_and_texts_share_an_option(create: Passatk, passatk: Passatk) -> None:
     code, out, _ = create("--model", "tiny", "--stop", "first-correct", "--stop", "\\n\\n", "--stop-text", "fixed")
     assert code == 0
