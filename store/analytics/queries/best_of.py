@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,14 +33,17 @@ def best_of_k(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping[str
     steps, rows, texts = parameters["steps"], [], []
     for one in found.counts:
         scorer = source_for(snapshot, one.judged, parameters["scores_from"], use_of(steps))
+        judge = one.judged.verifier.verifier_id
+        own = scorer.verifier_id == judge
+        once = steps == "verdict" and judged_once(snapshot, one.judged.run.run_id, {judge, scorer.verifier_id})
         values = {
             "run_ids": [one.judged.run.run_id],
-            "verifier_ids": [one.judged.verifier.verifier_id],
+            "verifier_ids": [judge],
             "scores_from_ids": [scorer.verifier_id],
             "steps": steps,
-            "once": steps == "verdict"
-            and scorer.verifier_id == one.judged.verifier.verifier_id
-            and _judged_once(snapshot, one.judged.run.run_id, scorer.verifier_id),
+            "once": once and own,
+            "apart": once and not own,
+            "grouped": not once,
             "quarantined": parameters["quarantined"],
         }
         texts.append(entry.filled(values))
@@ -61,12 +64,14 @@ def use_of(steps: str) -> Use:
     return "scores" if steps == "verdict" else "step_scores"
 
 
-def _judged_once(snapshot: Snapshot, run_id: int, verifier_id: int) -> bool:
+def judged_once(snapshot: Snapshot, run_id: int, verifier_ids: Collection[int]) -> bool:
+    """Whether each of these verifiers judged no sample of the run twice."""
+    listed = ", ".join(str(int(one)) for one in verifier_ids)
     rows = snapshot.rows(
-        "SELECT attempts FROM verifier_uses "  # noqa: S608 - whole numbers
-        f"WHERE run_id = {int(run_id)} AND verifier_id = {int(verifier_id)}"
+        "SELECT max(attempts) AS attempts FROM verifier_uses "  # noqa: S608 - whole numbers
+        f"WHERE run_id = {int(run_id)} AND verifier_id IN ({listed})"
     )
-    return bool(rows) and rows[0]["attempts"] == 1
+    return bool(rows[0]["attempts"] == 1)
 
 
 class _Scores:

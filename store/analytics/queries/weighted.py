@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from store.analytics.concepts import CatalogueEntry
 from store.analytics.errors import BadParameter
 from store.analytics.queries.answers import reader_for
-from store.analytics.queries.best_of import use_of
+from store.analytics.queries.best_of import judged_once, use_of
 from store.analytics.queries.choosing import (
     SELECTED,
     FloatArray,
@@ -24,7 +24,7 @@ from store.analytics.queries.choosing import (
 from store.analytics.queries.counts import ProblemCounts
 from store.analytics.queries.sources import source_for
 from store.analytics.result import Result, table_of
-from store.analytics.statistics.weighted_vote import vote_weights, weighted_majority_curve
+from store.analytics.statistics.weighted_vote import ballots_of, curve_of_ballots, vote_weights
 
 if TYPE_CHECKING:
     from store.analytics.snapshot import Snapshot
@@ -52,6 +52,11 @@ def weighted_vote(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping
             "answers_from_ids": [reader.verifier_id],
             "scores_from_ids": [scorer.verifier_id],
             "steps": steps,
+            "once": judged_once(
+                snapshot,
+                one.judged.run.run_id,
+                {one.judged.verifier.verifier_id, reader.verifier_id, scorer.verifier_id},
+            ),
             "quarantined": parameters["quarantined"],
         }
         texts.append(entry.filled(values))
@@ -83,32 +88,30 @@ class _Votes:
     def __init__(self, snapshot: Snapshot, counts: ProblemCounts, sql: str, transform: Any, permutations: int) -> None:
         self._snapshot, self._counts, self._sql = snapshot, counts, sql
         self._transform, self._permutations = transform, permutations
-        self._ballots: dict[int, list[tuple[str | None, float | None, bool]]] | None = None
+        self._columns: dict[str, NDArray[Any]] | None = None
+
+    def _read(self) -> dict[str, NDArray[Any]]:
+        """Columns of the samples by problem: its key, answer (a number, -1 for none), score and whether correct."""
+        if self._columns is None:
+            table = self._snapshot.table(self._sql)
+            answers = table.column("answer").combine_chunks().dictionary_encode().indices
+            self._columns = {
+                "problem": table.column("problem_id").to_numpy(),
+                "answer": answers.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64),
+                "score": table.column("score").to_numpy().astype(np.float64),
+                "correct": table.column("correct").to_numpy().astype(np.float64),
+            }
+        return self._columns
 
     def curve(self, place: int, ks: list[int]) -> FloatArray:
         """Values of a problem at the positive ks, their simulation's errors at the negative ones."""
-        if self._ballots is None:
-            self._ballots = defaultdict(list)
-            table = self._snapshot.table(self._sql)
-            names = ("problem_id", "answer", "score", "correct")
-            for problem, *ballot in zip(*(table.column(name).to_pylist() for name in names), strict=True):
-                self._ballots[problem].append((ballot[0], ballot[1], ballot[2]))
-        ballots = self._ballots.get(int(self._counts.problem_ids[place]), [])
-        answers = [answer for answer, _, _ in ballots]
-        scores = np.array([np.nan if score is None else score for _, score, _ in ballots], dtype=np.float64)
-        weights = vote_weights(scores, self._transform)
-        right: dict[Any, float] = defaultdict(float)
-        for answer, _, correct in ballots:
-            right[answer] += correct
-        shares = {answer: total / answers.count(answer) for answer, total in right.items() if answer is not None}
+        columns, problem = self._read(), int(self._counts.problem_ids[place])
+        part = slice(*np.searchsorted(columns["problem"], [problem, problem + 1]).tolist())
+        weights = vote_weights(columns["score"][part], self._transform)
+        ballots = ballots_of(columns["answer"][part], weights, columns["correct"][part])
         wanted = sorted({abs(k) for k in ks})
-        found = dict(
-            zip(
-                wanted,
-                weighted_majority_curve(answers, weights, shares, wanted, self._permutations),
-                strict=True,
-            )
-        )
+        # A seed of its own for each problem: their errors are independent, whatever order samples are stored in.
+        found = dict(zip(wanted, curve_of_ballots(ballots, wanted, self._permutations, problem), strict=True))
         values = []
         for k in ks:
             vote = found[abs(k)]

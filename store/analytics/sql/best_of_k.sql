@@ -36,7 +36,7 @@ judged AS (
         sum(CASE v.outcome WHEN 'correct' THEN 1 WHEN 'incorrect' THEN -1 ELSE 0 END) AS balance
     FROM chosen AS h
     INNER JOIN analytics.verdicts AS v ON h.run_id = v.run_id AND h.verifier_id = v.verifier_id
-    WHERE $once = false -- noqa: RF02
+    WHERE $grouped = true -- noqa: RF02
     GROUP BY h.run_id, v.problem_id, v.sample_index
 ),
 
@@ -65,13 +65,14 @@ scored AS (
         avg(v.score) AS score
     FROM chosen AS h
     INNER JOIN analytics.verdicts AS v ON h.run_id = v.run_id AND h.scores_from_id = v.verifier_id
-    WHERE $steps = 'verdict' AND $once = false -- noqa: RF02
+    WHERE $steps = 'verdict' AND $grouped = true -- noqa: RF02
     GROUP BY h.run_id, v.problem_id, v.sample_index
     UNION ALL
     SELECT run_id, problem_id, sample_index, score FROM stepped
 ),
 
--- $once: the judge's own scores, one verdict a sample: nothing to put together.
+-- $once: the judge's own scores, one verdict a sample: nothing to put together. $apart: the scores of another
+-- verifier, and again one verdict a sample of either.
 rated AS (
     SELECT
         j.problem_id,
@@ -88,6 +89,18 @@ rated AS (
     FROM chosen AS h
     INNER JOIN analytics.verdicts AS v ON h.run_id = v.run_id AND h.verifier_id = v.verifier_id
     WHERE v.outcome IN ('correct', 'incorrect') AND $once = true -- noqa: RF02
+    UNION ALL
+    SELECT
+        v.problem_id,
+        w.score,
+        v.outcome = 'correct' AS correct
+    FROM chosen AS h
+    INNER JOIN analytics.verdicts AS v ON h.run_id = v.run_id AND h.verifier_id = v.verifier_id
+    LEFT JOIN analytics.verdicts AS w
+        ON
+            h.run_id = w.run_id AND h.scores_from_id = w.verifier_id
+            AND v.problem_id = w.problem_id AND v.sample_index = w.sample_index
+    WHERE v.outcome IN ('correct', 'incorrect') AND $apart = true -- noqa: RF02
 )
 
 SELECT r.problem_id, r.score, r.correct

@@ -25,6 +25,7 @@
 -- column problems [problems]: problems with samples to choose from
 -- column monte_carlo_se [share]: standard error of the simulation alone, not part of the interval; 0 where exact
 -- source: prefixes of random permutations are uniform k-subsets for every k; exact by enumeration where small
+-- $once: the verifiers in question judged every sample once, so that there is nothing to put together.
 WITH chosen AS (
     SELECT
         unnest($run_ids) AS run_id,
@@ -41,7 +42,17 @@ judged AS (
         sum(CASE v.outcome WHEN 'correct' THEN 1 WHEN 'incorrect' THEN -1 ELSE 0 END) AS balance
     FROM chosen AS h
     INNER JOIN analytics.verdicts AS v ON h.run_id = v.run_id AND h.verifier_id = v.verifier_id
+    WHERE $once = false -- noqa: RF02
     GROUP BY h.run_id, v.problem_id, v.sample_index
+    UNION ALL
+    SELECT
+        h.run_id,
+        v.problem_id,
+        v.sample_index,
+        CASE v.outcome WHEN 'correct' THEN 1 WHEN 'incorrect' THEN -1 ELSE 0 END AS balance
+    FROM chosen AS h
+    INNER JOIN analytics.verdicts AS v ON h.run_id = v.run_id AND h.verifier_id = v.verifier_id
+    WHERE $once = true -- noqa: RF02
 ),
 
 answered AS (
@@ -52,7 +63,17 @@ answered AS (
         arg_min(coalesce(v.answer_class, v.answer), v.attempt) FILTER (WHERE v.answer IS NOT NULL) AS answer
     FROM chosen AS h
     INNER JOIN analytics.verdicts AS v ON h.run_id = v.run_id AND h.answers_from_id = v.verifier_id
+    WHERE $once = false -- noqa: RF02
     GROUP BY h.run_id, v.problem_id, v.sample_index
+    UNION ALL
+    SELECT
+        h.run_id,
+        v.problem_id,
+        v.sample_index,
+        CASE WHEN v.answer IS NOT NULL THEN coalesce(v.answer_class, v.answer) END AS answer
+    FROM chosen AS h
+    INNER JOIN analytics.verdicts AS v ON h.run_id = v.run_id AND h.answers_from_id = v.verifier_id
+    WHERE $once = true -- noqa: RF02
 ),
 
 scored AS (
@@ -63,8 +84,17 @@ scored AS (
         avg(v.score) AS score
     FROM chosen AS h
     INNER JOIN analytics.verdicts AS v ON h.run_id = v.run_id AND h.scores_from_id = v.verifier_id
-    WHERE $steps = 'verdict'
+    WHERE $steps = 'verdict' AND $once = false -- noqa: RF02
     GROUP BY h.run_id, v.problem_id, v.sample_index
+    UNION ALL
+    SELECT
+        h.run_id,
+        v.problem_id,
+        v.sample_index,
+        v.score
+    FROM chosen AS h
+    INNER JOIN analytics.verdicts AS v ON h.run_id = v.run_id AND h.scores_from_id = v.verifier_id
+    WHERE $steps = 'verdict' AND $once = true -- noqa: RF02
     UNION ALL
     SELECT
         h.run_id,

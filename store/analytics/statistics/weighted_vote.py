@@ -1,5 +1,6 @@
 """Weighted majority vote over k samples: by enumeration where small, else by permutation prefixes with their error."""
 
+import functools
 import itertools
 import math
 from collections.abc import Collection, Hashable, Mapping, Sequence
@@ -22,6 +23,7 @@ Transform = Literal["identity", "softmax", "sigmoid", "rank"]
 TIE_TOLERANCE = 1e-12
 MOST_SUBSETS = 200_000
 _CHUNK_SUBSETS = 20_000
+_CHUNK_CELLS = 400_000
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,22 @@ def _ballots(
     return Ballots(labels, np.where(labels < len(names), votes, 0.0), shares)
 
 
+def ballots_of(answers: ArrayLike, weights: ArrayLike, correct: ArrayLike) -> Ballots:
+    """Ballots of samples [n] with numbers of answers (negative: none), weights (NaN: no vote) and correctness.
+
+    An answer's share correct is that of all its samples, whether they vote or not.
+    """
+    numbers, votes = np.asarray(answers, dtype=np.int64), np.asarray(weights, dtype=np.float64)
+    there = numbers >= 0
+    names, place = np.unique(numbers[there], return_inverse=True)
+    labels = np.full(numbers.size, names.size, dtype=np.int64)
+    labels[there] = place
+    many = np.bincount(labels, minlength=names.size + 1)
+    right = np.bincount(labels, weights=np.asarray(correct, dtype=np.float64), minlength=names.size + 1)
+    labels[np.isnan(votes)] = names.size
+    return Ballots(labels, np.where(labels < names.size, votes, 0.0), (right / np.maximum(many, 1))[:-1])
+
+
 def _winner_shares(tally: FloatArray, drawn: BoolArray, shares: FloatArray) -> FloatArray:
     """Mean share correct [S] of the leading classes of each row of totals [S, m]; 0 where no class was drawn.
 
@@ -127,19 +145,40 @@ def _enumerated(ballots: Ballots, k: int) -> float:
     return total / math.comb(n, k)
 
 
+@functools.lru_cache(maxsize=2)
+def _positions(n: int, permutations: int) -> IntArray:
+    """Random orders [R, n]: the position of each sample. The same for everybody who asks."""
+    random = np.random.default_rng(0)
+    return np.stack([random.permutation(n) for _ in range(permutations)])
+
+
 def _simulated(ballots: Ballots, ks: IntArray, permutations: int, seed: int) -> FloatArray:
-    """Correctness [R, K] of the winner among the first k of each random permutation; NaN for k > n."""
+    """Correctness [R, K] of the winner among the first k of each random permutation; NaN for k > n.
+
+    All problems share the orders, and the samples are shuffled beforehand by `seed`: with the orders s_r and the
+    shuffles p_i independent and uniform, s_r p_i and s_q p_j are independent for (r, i) other than (q, j), so that
+    errors of one problem, and of problems with other seeds, add up as those of independent draws.
+    """
     n, m = ballots.labels.size, ballots.shares.size
-    random = np.random.default_rng(seed)
     outcome = np.full((permutations, ks.size), np.nan)
-    columns = np.flatnonzero(ks <= n)
-    for row in range(permutations):
-        order = random.permutation(n)
-        labels, weights = ballots.labels[order], ballots.weights[order]
-        tallies = [_tallied(labels[:k], weights[:k], m + 1) for k in ks[columns].tolist()]
-        if tallies:
-            tally, drawn = np.stack([part for part, _ in tallies]), np.stack([part for _, part in tallies])
-            outcome[row, columns] = _winner_shares(tally[:, :-1], drawn[:, :-1], ballots.shares)
+    inside = np.flatnonzero(ks <= n)
+    columns = inside[np.argsort(ks[inside], kind="stable")]
+    if not columns.size:
+        return outcome
+    shuffled = np.random.default_rng([seed, 1]).permutation(n)
+    labels, weights = ballots.labels[shuffled], ballots.weights[shuffled]
+    # A sample counts from the first k that reaches its position on: tallies are sums of what each k adds.
+    added = np.searchsorted(ks[columns], np.arange(n), side="right")
+    cells = (m + 1) * (columns.size + 1)
+    step = max(1, _CHUNK_CELLS // max(n, cells))
+    for start in range(0, permutations, step):
+        positions = _positions(n, permutations)[start : start + step]
+        at = added[positions]
+        at += labels * (columns.size + 1) + cells * np.arange(positions.shape[0])[:, None]
+        tally = np.bincount(at.ravel(), np.tile(weights, positions.shape[0]), cells * positions.shape[0])
+        sums = tally.reshape(-1, m + 1, columns.size + 1)[:, :-1, :-1].cumsum(axis=2).transpose(0, 2, 1)
+        shares = _winner_shares(sums.reshape(-1, m), ballots.shares)
+        outcome[start : start + step, columns] = shares.reshape(-1, columns.size)
     return outcome
 
 
@@ -178,9 +217,15 @@ def weighted_majority_curve(
     seed: int = 0,
 ) -> list[WeightedVote | None]:
     """weighted_majority_at_k at many ks; one set of permutations serves every k that is not enumerated."""
-    ballots, budgets = _ballots(answers, weights, correct), require_budgets(np.atleast_1d(np.asarray(ks)))
+    return curve_of_ballots(_ballots(answers, weights, correct), ks, permutations, seed)
+
+
+def curve_of_ballots(
+    ballots: Ballots, ks: ArrayLike, permutations: int = 1000, seed: int = 0
+) -> list[WeightedVote | None]:
+    """weighted_majority_curve of ballots."""
+    budgets, n = require_budgets(np.atleast_1d(np.asarray(ks))), ballots.labels.size
     require(permutations >= 2, "permutations must be at least 2")
-    n = len(answers)
     large = [k for k in budgets.tolist() if k <= n and math.comb(n, k) > MOST_SUBSETS]
     outcome = _simulated(ballots, np.array(large, dtype=np.int64), permutations, seed) if large else np.empty((2, 0))
     error = outcome.std(axis=0, ddof=1) / math.sqrt(permutations)
