@@ -24,14 +24,16 @@ from typing import Any
 import psycopg
 
 CURVE_SECONDS, SELECTION_SECONDS, MEMORY_BYTES = 0.3, 0.5, 1_500_000_000
-_KEPT = {"selection": "majority", "best_of_k": "best_of"}  # where curves of a query are kept
+_KEPT = {"selection": "majority", "best_of_k": "best_of", "weighted_vote": "weighted"}  # where curves are kept
+_SCORED, _NEAR_TIES = 1, "near-ties"  # the run with a reward model's scores, and the name of that with close answers
 
 # A problem's chance falls from easy to nearly impossible; a wrong sample gives one of a dozen wrong answers.
 _ROWS = """
 SELECT {run}::INTEGER AS run_id, p::INTEGER AS problem_id, i::INTEGER AS sample_index,
        (({run} - 1) * {problems} + p)::BIGINT AS batch_id,
        (hash({run} * 1000003 + p * 10007 + i) % 1000000) / 1e6 AS drawn,
-       power(1.0 - p / {problems}.5, 3) * (0.3 + 0.7 * {run} / {runs}) AS chance
+       CASE WHEN {run} > {runs} THEN 0.05 ELSE power(1.0 - p / {problems}.5, 3) * (0.3 + 0.7 * {run} / {runs}) END
+           AS chance
 FROM range(1, {problems} + 1) AS a (p), range({samples}) AS b (i)
 """
 _FACTS = {
@@ -47,9 +49,15 @@ _FACTS = {
         SELECT run_id, problem_id, sample_index, 1 AS verifier_id, 0::SMALLINT AS attempt, batch_id,
                CASE WHEN drawn < chance THEN 'correct' ELSE 'incorrect' END AS outcome,
                CASE WHEN drawn < chance THEN NULL ELSE 'wrong answer' END AS reason,
-               CASE WHEN drawn < chance THEN '42' ELSE (sqrt(drawn * 144))::INTEGER::VARCHAR END AS answer,
+               CASE WHEN drawn < chance THEN '42' WHEN {run} > {runs} THEN floor(drawn * 20)::INTEGER::VARCHAR
+                    ELSE (sqrt(drawn * 144))::INTEGER::VARCHAR END AS answer,
                drawn::FLOAT AS score, 0.01::FLOAT AS seconds, TIMESTAMPTZ '2026-01-01' AS created_at, {lacking}
         FROM ({rows})
+        UNION ALL
+        SELECT run_id, problem_id, sample_index, 2, 0::SMALLINT, batch_id, 'correct', NULL, NULL,
+               (hash(sample_index * 131 + problem_id) % 1000000 / 1e6 + (drawn < chance)::INTEGER * 0.2)::FLOAT,
+               0.01::FLOAT, TIMESTAMPTZ '2026-01-01', {lacking}
+        FROM ({rows}) WHERE run_id = {scored}
     """,
 }
 
@@ -91,13 +99,14 @@ def _make(folder: Path, runs: int, problems: int, samples: int) -> None:
         for fact in FACTS:
             if fact.name in _FACTS:
                 columns = work.source.columns(fact.name)
-                for run in range(1, runs + 1):
+                for run in range(1, runs + 2):
                     rows = _ROWS.format(run=run, runs=runs, problems=problems, samples=samples)
-                    query = _FACTS[fact.name].format(rows=rows, lacking=_lacking(_FACTS[fact.name], columns))
+                    lacking = _lacking(_FACTS[fact.name], columns)
+                    query = _FACTS[fact.name].format(rows=rows, lacking=lacking, run=run, runs=runs, scored=_SCORED)
                     work.connection.execute(f"CREATE TEMP TABLE staged AS {query}")
                     work.new += write_segments(work.connection, "staged", fact, work.mirror, work.name)
                     work.connection.execute("DROP TABLE staged")
-        return dict.fromkeys(_FACTS, runs * samples * problems)
+        return dict.fromkeys(_FACTS, (runs + 1) * samples * problems)
 
     schema.upgrade()
     try:
@@ -130,14 +139,15 @@ def _fill(url: str, runs: int, problems: int, samples: int) -> None:
         "INSERT INTO store.models (name, location, backend) VALUES ('m', 'm', 'none')",
         "INSERT INTO store.prices (model_id, valid_from, input_usd_per_mtok, output_usd_per_mtok) "
         "VALUES (1, '2024-01-01', 0.5, 1.5)",
-        "INSERT INTO store.verifiers (name, version, fingerprint) VALUES ('answer', '1', 'f')",
+        "INSERT INTO store.verifiers (name, version, fingerprint) VALUES ('answer', '1', 'f'), ('reward', '1', 'r')",
         "INSERT INTO store.runs (name, benchmark_id, model_id, reference_verifier_id, samples_per_problem, "
-        "prompt_template, sampling, design, source, fingerprint) SELECT 'run-' || r, 1, 1, 1, %(samples)s, '{prompt}', "
-        "'{}', 'fixed_n', 'generated', 'f' || r FROM generate_series(1, %(runs)s::int) AS r",
+        "prompt_template, sampling, design, source, fingerprint) SELECT CASE WHEN r > %(runs)s "
+        "THEN 'near-ties' ELSE 'run-' || r END, 1, 1, 1, %(samples)s, '{prompt}', "
+        "'{}', 'fixed_n', 'generated', 'f' || r FROM generate_series(1, %(runs)s::int + 1) AS r",
         "INSERT INTO store.batches "
         "(run_id, problem_id, verifier_id, first_index, end_index, state, row_count, done_at) "
         "SELECT r, p, 1, 0, %(samples)s, 'done', %(samples)s, now() "
-        "FROM generate_series(1, %(runs)s::int) AS r, generate_series(1, %(problems)s) AS p ORDER BY r, p",
+        "FROM generate_series(1, %(runs)s::int + 1) AS r, generate_series(1, %(problems)s) AS p ORDER BY r, p",
     )
     with psycopg.connect(url, autocommit=True) as connection:
         for statement in statements:
@@ -149,7 +159,7 @@ def _read(mirror: Path) -> int:
 
     started = time.perf_counter()
     snapshot = open_snapshot(mirror)
-    names = [row["run"] for row in snapshot.query("run_summary").records()]
+    names = [row["run"] for row in snapshot.query("run_summary").records() if row["run"] != _NEAR_TIES]
     print(f"open and list {len(names)} runs                {time.perf_counter() - started:6.3f} s")
     kept = [
         _timed("coverage of all runs, every k", CURVE_SECONDS, lambda: snapshot.query("coverage", run=names)),
@@ -165,11 +175,21 @@ def _read(mirror: Path) -> int:
                 lambda: snapshot.query("coverage_difference", run=names, k=[1, 10, 100, 1000]),
             )
         )
-    for query, what in (("selection", "majority vote"), ("best_of_k", "best of k")):
+    first = next(name for name in names if name == f"run-{_SCORED}")
+    reward = {"run": first, "scores_from": "reward"}
+    for query, what, asked in (
+        ("selection", "majority vote", {"run": first}),
+        ("best_of_k", "best of k", {"run": first, "scores_from": "answer"}),
+        ("best_of_k", "best of k by a reward model", reward),
+        ("weighted_vote", "weighted vote, 200 orders", reward | {"transform": "sigmoid"}),
+        ("selection", "majority of near ties", {"run": _NEAR_TIES}),
+    ):
         shutil.rmtree(mirror / "kept" / _KEPT[query], ignore_errors=True)
-        ask = partial(snapshot.query, query, run=names[0])
-        kept.append(_timed_once(f"{what} of one run, computed cold", ask))
-        kept.append(_timed(f"{what} of one run, kept", SELECTION_SECONDS, ask))
+        ask = partial(snapshot.query, query, **asked)
+        kept.append(_timed_once(f"{what}, computed cold", ask))
+        kept.append(_timed(f"{what}, kept", SELECTION_SECONDS, ask))
+        if query == "weighted_vote":
+            print(f"{'':<41} error of its simulation at most {max(ask().table['monte_carlo_se'].to_pylist()):.4f}")
     most = _most_memory()
     word = _word(most < MEMORY_BYTES)
     print(f"memory of this process               {most / 1e9:6.3f} GB  under {MEMORY_BYTES / 1e9} GB: {word}")

@@ -25,7 +25,6 @@
 -- column problems [problems]: problems with samples to choose from
 -- column monte_carlo_se [share]: standard error of the simulation alone, not part of the interval; 0 where exact
 -- source: prefixes of random permutations are uniform k-subsets for every k; exact by enumeration where small
--- $once: the verifiers in question judged every sample once, so that there is nothing to put together.
 WITH chosen AS (
     SELECT
         unnest($run_ids) AS run_id,
@@ -34,6 +33,7 @@ WITH chosen AS (
         unnest($scores_from_ids) AS scores_from_id
 ),
 
+-- $once: the verifiers in question judged every sample once, so that there is nothing to put together.
 judged AS (
     SELECT
         h.run_id,
@@ -60,7 +60,7 @@ answered AS (
         h.run_id,
         v.problem_id,
         v.sample_index,
-        arg_min(coalesce(v.answer_class, v.answer), v.attempt) FILTER (WHERE v.answer IS NOT NULL) AS answer
+        arg_min(coalesce(v.answer_class, v.answer), v.attempt) FILTER (WHERE v.answer IS NOT null) AS answer
     FROM chosen AS h
     INNER JOIN analytics.verdicts AS v ON h.run_id = v.run_id AND h.answers_from_id = v.verifier_id
     WHERE $once = false -- noqa: RF02
@@ -70,7 +70,7 @@ answered AS (
         h.run_id,
         v.problem_id,
         v.sample_index,
-        CASE WHEN v.answer IS NOT NULL THEN coalesce(v.answer_class, v.answer) END AS answer
+        CASE WHEN v.answer IS NOT null THEN coalesce(v.answer_class, v.answer) END AS answer
     FROM chosen AS h
     INNER JOIN analytics.verdicts AS v ON h.run_id = v.run_id AND h.answers_from_id = v.verifier_id
     WHERE $once = true -- noqa: RF02

@@ -167,6 +167,7 @@ def _simulated(ballots: Ballots, ks: IntArray, permutations: int, seed: int) -> 
         return outcome
     shuffled = np.random.default_rng([seed, 1]).permutation(n)
     labels, weights = ballots.labels[shuffled], ballots.weights[shuffled]
+    weighty = bool(weights[labels < m].all())
     # A sample counts from the first k that reaches its position on: tallies are sums of what each k adds.
     added = np.searchsorted(ks[columns], np.arange(n), side="right")
     cells = (m + 1) * (columns.size + 1)
@@ -175,9 +176,12 @@ def _simulated(ballots: Ballots, ks: IntArray, permutations: int, seed: int) -> 
         positions = _positions(n, permutations)[start : start + step]
         at = added[positions]
         at += labels * (columns.size + 1) + cells * np.arange(positions.shape[0])[:, None]
-        tally = np.bincount(at.ravel(), np.tile(weights, positions.shape[0]), cells * positions.shape[0])
-        sums = tally.reshape(-1, m + 1, columns.size + 1)[:, :-1, :-1].cumsum(axis=2).transpose(0, 2, 1)
-        shares = _winner_shares(sums.reshape(-1, m), ballots.shares)
+        shape, size = (positions.shape[0], m + 1, columns.size + 1), cells * positions.shape[0]
+        tally = np.bincount(at.ravel(), np.tile(weights, positions.shape[0]), size)
+        drawn = tally > 0 if weighty else np.bincount(at.ravel(), minlength=size) > 0
+        sums = tally.reshape(shape)[:, :-1, :-1].cumsum(axis=2).transpose(0, 2, 1)
+        there = np.logical_or.accumulate(drawn.reshape(shape)[:, :-1, :-1], axis=2).transpose(0, 2, 1)
+        shares = _winner_shares(sums.reshape(-1, m), there.reshape(-1, m), ballots.shares)
         outcome[start : start + step, columns] = shares.reshape(-1, columns.size)
     return outcome
 
