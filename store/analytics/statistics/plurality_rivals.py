@@ -14,6 +14,7 @@ TINY = 1e-300
 _DEGREES = np.arange(48)  # ties
 _NODES = 24
 _PARTS = 4
+_PIECE = 250_000  # multiplications
 _ORDERS = (1, 4)  # summations by parts: few where the angle is small, several where it is not
 _EXPONENT = 45.0  # windows leave out chances below exp(-45) on either side
 
@@ -113,6 +114,13 @@ def windows(size: IntArray, p: FloatArray, most: int) -> Windows:
     return Windows(low, chance)
 
 
+def product(left: FloatArray, right: FloatArray) -> FloatArray:
+    """left @ right, in pieces small enough for BLAS not to start threads: they would wait for ours."""
+    step = max(1, _PIECE // right.size)
+    parts = [left[start : start + step] @ right for start in range(0, max(left.shape[0], 1), step)]
+    return np.concatenate(parts)
+
+
 @functools.cache
 def _quadrature_errors() -> FloatArray:
     """|integral - sum over N nodes| of (y - 1/2)^d over [0, 1], for N = 1.. and d = 0..; 0 where N nodes are exact."""
@@ -135,5 +143,5 @@ def nodes_needed(weight: FloatArray, rate: FloatArray, most: IntArray) -> IntArr
     terms[:, 1:] = rate[:, None] / _DEGREES[1:]
     np.cumprod(terms, axis=1, out=terms)
     terms *= most[:, None] >= _DEGREES
-    lacking = (terms @ _quadrature_errors().T) * weight[:, None] > NEGLIGIBLE
+    lacking = product(terms, _quadrature_errors().T) * weight[:, None] > NEGLIGIBLE
     return np.asarray(1 + lacking.sum(axis=1))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from store.analytics.statistics.arguments import FloatArray, IntArray
 from store.analytics.statistics.binomial import binomial_pmf
 from store.analytics.statistics.plurality import ComplexArray, tie_nodes
-from store.analytics.statistics.plurality_rivals import NEGLIGIBLE, Contenders, nodes_needed, windows
+from store.analytics.statistics.plurality_rivals import NEGLIGIBLE, Contenders, nodes_needed, product, windows
 
 _PLANE = 12_000  # complex numbers worked on at a time: they stay in the cache
 _LIKE = 1.5  # cells go together whose frequencies differ by less than this factor
@@ -197,14 +197,14 @@ class PluralityTransform:
         """Add the transforms of cells alike to the totals of their rows."""
         count = int(cells.frequencies.max())
         factors = self._factors(cells, count) if cells.front.any() else None
-        product = self._start(cells, count, factors.origin if factors else np.zeros_like(cells.votes))
+        made = self._start(cells, count, factors.origin if factors else np.zeros_like(cells.votes))
         ends = np.flatnonzero(np.diff(cells.nodes)) + 1
         for start, stop in zip([0, *ends.tolist()], [*ends.tolist(), cells.row.size], strict=True):
             if factors and cells.front[start]:
-                _integrate(product, factors, cells, slice(start, stop))
+                _integrate(made, factors, cells, slice(start, stop))
         order = np.argsort(cells.row, kind="stable")
         rows, starts = np.unique(cells.row[order], return_index=True)
-        total[rows, :count] += np.add.reduceat(product[order], starts, axis=0)
+        total[rows, :count] += np.add.reduceat(made[order], starts, axis=0)
 
     def _factors(self, cells: _Cells, count: int) -> _Factors:
         """The factors of the rivals in front of cells, at their votes."""
@@ -223,7 +223,7 @@ class PluralityTransform:
         used, chance, first, last = used[rank], chance[rank], first[rank], last[rank]
         place = np.argsort(rank)[place]
         before = chance * (np.arange(chance.shape[1]) < first[:, None])
-        reached = (before @ self._wave(np.arange(chance.shape[1]), count).view(np.float64)).view(np.complex128)
+        reached = product(before, self._wave(np.arange(chance.shape[1]), count).view(np.float64)).view(np.complex128)
         begin, wave = self._wave(first, count), self._wave(np.arange(int((last - first).max()) + 1), count)
         sizes = (last - first >= np.arange(wave.shape[0])[:, None]).sum(axis=1)
         offset = np.concatenate([[0], np.cumsum(sizes)])
@@ -256,7 +256,7 @@ class PluralityTransform:
         return result
 
 
-def _integrate(product: ComplexArray, factors: _Factors, cells: _Cells, part: slice) -> None:
+def _integrate(made: ComplexArray, factors: _Factors, cells: _Cells, part: slice) -> None:
     """Multiply cells [C, J] of equal nodes with int_0^1 prod_b (F_b + y T_b) dy over their rivals in front."""
     front = cells.front[part]
     places = factors.places[: int(front[0]), part]
@@ -265,10 +265,10 @@ def _integrate(product: ComplexArray, factors: _Factors, cells: _Cells, part: sl
         needed[row[: int(np.searchsorted(-front, -b))]] = True
     places = (np.cumsum(needed) - 1)[places]
     behind, level, many = factors.behind[needed], factors.level[needed], factors.many[needed]
-    factor, whole = np.empty_like(behind), product[part]
+    factor, whole = np.empty_like(behind), made[part]
     total = np.zeros_like(whole)
-    size = max(1, _PLANE // product.shape[1])
-    work, taken = np.empty((2, size, product.shape[1]), dtype=np.complex128)
+    size = max(1, _PLANE // made.shape[1])
+    work, taken = np.empty((2, size, made.shape[1]), dtype=np.complex128)
     for y, share in zip(*tie_nodes(2 * (int(cells.nodes[part.start]) - 1)), strict=True):
         np.multiply(level, y, out=factor)
         factor += behind
