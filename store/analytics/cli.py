@@ -77,6 +77,10 @@ def _query_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+#: Columns that say something of a run's scores, whatever k is.
+_OF_ANY_K = frozenset({"missing_share", "tie_share"})
+
+
 @click.command()
 @click.argument("name")
 @_query_options
@@ -115,7 +119,8 @@ def _refuse_empty_curve(snapshot: Snapshot, entry: CatalogueEntry, answer: Resul
     if "k" not in answer.columns:
         return
     value = answer.columns.index("k") + 1
-    if any(cell is not None for row in answer.rows for cell in row[value:-1] if isinstance(cell, float)):
+    places = [place for place, name in enumerate(answer.columns[:-1]) if place >= value and name not in _OF_ANY_K]
+    if any(isinstance(row[place], float) for row in answer.rows for place in places):
         return
     whole = snapshot.query(entry.name, **{key: item for key, item in parameters.items() if key != "k"})
     known = [row[value - 1] for row in whole.rows if isinstance(row[value], float)]

@@ -21,7 +21,7 @@ from store.analytics import statistics as st
 from store.analytics.cli import queries as queries_command
 from store.analytics.cli import query as query_command
 from store.analytics.concepts import catalogue, concept
-from store.analytics.errors import BadParameter, NoPrice, NothingJudged, UnknownName, UnknownParameter
+from store.analytics.errors import BadParameter, BudgetTooLarge, NoPrice, NothingJudged, UnknownName, UnknownParameter
 from store.analytics.refresh import refresh
 from store.analytics.statistics.arguments import NoUnbiasedEstimator
 from store.analytics.store_address import store_address
@@ -379,6 +379,12 @@ def weighted(subset: tuple[Sample, ...], samples: list[Sample], weight: Any) -> 
 def as_stored(sample: Sample) -> float | None:
     """The store keeps scores in single precision: sums that tie in decimals do not always tie there."""
     return None if sample[2] is None else float(np.float32(sample[2]))
+
+
+@pytest.mark.parametrize("name", ["best_of_k", "weighted_vote", "selection"])
+def test_every_k_above_n_is_an_error_for_selection_too(mirror: Path, name: str) -> None:
+    with pytest.raises(BudgetTooLarge, match=r"the largest k is 6\."):
+        CliRunner().invoke(query_command, [name, "--run", "rich", "--k", "7,700"], catch_exceptions=False)
 
 
 def test_a_weighted_vote_is_brute_force_and_exact_where_small(snapshot: Snapshot) -> None:

@@ -224,6 +224,22 @@ def test_vote_of_one_and_of_two_is_pass_at_one(sizes: list[int], data: some.Data
             assert st.majority_at_k(sizes, sorted(right), 0, k) == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.parametrize("alone", [0, 1, 2])
+def test_problems_of_one_answer_stand_beside_others_in_any_place(alone: int) -> None:
+    """Curves of many problems are computed together: one without rivals, the last above all, must not disturb them."""
+    random = np.random.default_rng(5)
+    problems = [random.integers(1, 6, 4).tolist() for _ in range(2)]
+    problems.insert(alone, [6])
+    classes = [st.answer_classes(sizes, [0], invalid=3) for sizes in problems]
+    curves = st.plurality_curves(classes, range(1, 10))
+    for sizes, curve in zip(problems, curves, strict=True):
+        labels = [i for i, size in enumerate(sizes) for _ in range(size)] + [None] * 3
+        shares = {i: float(i == 0) for i in range(len(sizes))}
+        for k in range(1, 6):
+            expected = vote_by_enumeration(labels, [1] * len(labels), shares, k)
+            assert curve[k - 1] == pytest.approx(expected, abs=1e-12)
+
+
 def test_all_invalid_wins_nothing_and_the_plateau_is_the_mode() -> None:
     assert st.majority_at_k([0, 0], [0], 6, 3) == 0.0
     assert st.majority_at_k([], [], 6, 3) == 0.0

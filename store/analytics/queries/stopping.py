@@ -50,5 +50,5 @@ def refuse_designs(judged: Sequence[Judged]) -> None:
         if not isinstance(design_of(one.run), FixedDesign):
             raise NoUnbiasedEstimator(
                 f'Run "{one.run.name}" was sampled with the design {one.run.design}: an estimator for a fixed n does '
-                "not hold for it. Queries coverage, coverage_difference and forecast know its design."
+                "not hold for it. Queries coverage, coverage_by_tag, coverage_difference and forecast know its design."
             )

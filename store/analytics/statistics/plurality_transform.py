@@ -210,7 +210,8 @@ class PluralityTransform:
         """The factors of the rivals in front of cells, at their votes."""
         index = np.arange(int(cells.front.max()))[:, None]
         inside = index < cells.front
-        kind = self.pair_kind[np.where(inside, self.first[cells.row] + index, self.first[cells.row])]
+        # Any pair will do where there is none in front: the last rows may have no pair at all.
+        kind = self.pair_kind[np.where(inside, self.first[cells.row] + index, 0)]
         used = np.flatnonzero(np.bincount(kind[inside], minlength=self.kind_many.size))
         place = np.minimum(np.searchsorted(used, kind), used.size - 1)
         chance = self.kinds.chance[used]
