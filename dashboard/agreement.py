@@ -80,7 +80,7 @@ def _confusion(answer: Answer, run: Row, proxy: str) -> None:
         from dashboard.navigation import pages
 
         st.switch_page(pages()["samples"])
-    behind_chart(answer.sql, answer.notes)
+    behind_chart("agreement", answer.sql, answer.notes)
 
 
 def _card(label: str, value: str, below: str) -> None:

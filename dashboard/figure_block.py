@@ -9,6 +9,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from dashboard.figures.figure import Figure
+from dashboard.folded import folded
 from dashboard.rendering import FORMATS, rendered
 from dashboard.tables import csv_text
 from dashboard.wording import NONE, plain, plural
@@ -39,13 +40,14 @@ def below(figure: Figure, rows: Sequence[Mapping[str, Any]], key: str, table: st
         with st.container(horizontal=True, gap="small"):
             data_buttons(figure.records, key)
             chart_buttons(figure, key)
-    with st.expander("SQL behind this chart"):
-        for note in figure.notes:
-            st.caption(plain(note))
-        st.caption(
-            "Returns the numbers of this chart, or the counts they are made of, in `passatk sql`, psql and here."
-        )
-        st.code(figure.sql, language="sql", wrap_lines=True)
+    folded("SQL behind this chart", f"{key} SQL", lambda: _sql(figure))
+
+
+def _sql(figure: Figure) -> None:
+    for note in figure.notes:
+        st.caption(plain(note))
+    st.caption("Returns the numbers of this chart, or the counts they are made of, in `passatk sql`, psql and here.")
+    st.code(figure.sql, language="sql", wrap_lines=True)
 
 
 def data_buttons(records: Sequence[Mapping[str, Any]], key: str) -> None:

@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import access, readers, snapshots
 from dashboard.controls import Controls
+from dashboard.folded import folded
 from dashboard.freshness import freshness, take_new
 from dashboard.snapshots import Reading
 from dashboard.view_menu import link_menu, saved_menu
@@ -120,12 +121,15 @@ def no_runs() -> None:
     )
 
 
-def behind_chart(sql: str, notes: tuple[str, ...] = ()) -> None:
+def behind_chart(key: str, sql: str, notes: tuple[str, ...] = ()) -> None:
     """The SQL behind a chart, which returns the same numbers in `passatk sql`."""
-    with st.expander("SQL behind this chart"):
+
+    def fill() -> None:
         for note in notes:
             st.caption(note)
         st.code(sql, language="sql", wrap_lines=True)
+
+    folded("SQL behind this chart", f"{key} SQL", fill)
 
 
 def undecided_chip(undecided: int) -> None:

@@ -70,7 +70,7 @@ def _strip(reading: Reading, asked: list[Row], rows: list[Row]) -> None:
         f"Open circles: samples drawn. Filled: of them judged by the run's reference verifier, n. A curve ends at its "
         f"run's leftmost filled circle; the upright line is the target. {spec['description']}{cut}"
     )
-    behind_chart(text)
+    behind_chart("samples of each problem", text)
 
 
 def _against_the_store(reading: Reading) -> None:

@@ -52,7 +52,7 @@ def page(reading: Reading, controls: Controls) -> None:
         st.info("Every problem of this benchmark is quarantined. Turn Quarantined on to see them.")
         return
     _histogram(answer, scope.slots_of([run["run"]], rows)[run["run"]])
-    behind_chart(answer.sql, answer.notes)
+    behind_chart("pass rates", answer.sql, answer.notes)
     rates = _heatmap(reading, controls, rows, run, quarantined)
     _table(answer, controls, run, rates)
     _look_into(reading, answer, controls, run, choice, rates)
@@ -100,7 +100,7 @@ def _heatmap(reading: Reading, controls: Controls, rows: list[Row], run: Row, qu
         st.vega_lite_chart(spec, key="problems by runs", width="stretch")
     cut = f" {len(shown)} of {len(alike)} runs are shown." if len(shown) < len(alike) else ""
     st.caption(f"{spec['description']} × never solved; / no judged sample. The hardest are on top.{cut}")
-    behind_chart(answer.sql)
+    behind_chart("problems by runs", answer.sql)
     return rates
 
 

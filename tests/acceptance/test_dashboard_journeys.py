@@ -219,6 +219,18 @@ def test_the_table_under_a_chart_is_downloaded_with_every_digit(watched: Watched
     assert len(rows) >= 2
 
 
+def test_the_sql_behind_a_chart_is_made_when_it_is_unfolded(watched: Watched, served: Served) -> None:
+    fetched: list[str] = []
+    watched.page.on("request", lambda request: fetched.append(request.url))
+    watched.go(f"{served.url}/coverage?run={SMALL}")
+    watched.chart()
+    watched.idle()
+    assert not [one for one in fetched if "SyntaxHighlighter" in one]  # it costs a browser more than the chart
+    watched.page.get_by_text("SQL behind this chart", exact=True).first.click()
+    expect(watched.page.get_by_test_id("stCode").first).to_contain_text("SELECT", timeout=30_000)
+    watched.idle()
+
+
 def test_a_run_without_a_price_is_said_to_have_none(watched: Watched, served: Served) -> None:
     watched.go(f"{served.url}/cost?run={UNPRICED}")
     main = watched.page.get_by_test_id("stMain")

@@ -54,8 +54,9 @@ def mirror(server: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No timers, and nothing kept from one test to the next."""
+    """No timers, nothing kept from one test to the next, and whatever AppTest cannot unfold is unfolded."""
     monkeypatch.setenv("PASSATK_LIVE", "0")
+    monkeypatch.setattr("dashboard.folded.is_open", lambda _place: True)
     yield
     st.cache_resource.clear()
 
