@@ -6,9 +6,9 @@ Highlighting a text costs a browser more than drawing the page's chart, also whe
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 
 def folded(label: str, key: str, fill: Callable[[], None]) -> None:
@@ -23,6 +23,6 @@ def _folded(label: str, key: str, fill: Callable[[], None]) -> None:
             fill()
 
 
-def is_open(place: DeltaGenerator) -> bool:
+def is_open(place: Any) -> bool:
     """Whether the reader has unfolded it."""
     return bool(place.open)
