@@ -157,6 +157,13 @@ def test_forecast_joins_laws_and_carries_its_record() -> None:
     np.testing.assert_array_equal(forecast.low, again.low)
 
 
+def test_one_problem_has_a_forecast_and_no_interval() -> None:
+    found = st.forecast_coverage([100], [7], [100, 1000], resamples=10, backtest_repeats=0)
+    assert all(law.value[0] > 0.5 and np.isnan(law.low).all() and np.isnan(law.high).all() for law in found.laws)
+    assert np.isnan(found.low).all()
+    assert np.isnan(found.high).all()
+
+
 def test_forecast_without_success_is_a_bound() -> None:
     forecast = st.forecast_coverage([50] * 4, [0] * 4, [100])
     assert forecast.laws == ()

@@ -88,7 +88,7 @@ def _bootstrap(law: str, data: FitData, near: LawFit, ks: IntArray, weights: Flo
     """Percentile limits [2, K] of the law over resampled problems; resamples that cannot be fitted are left out."""
     start = near if isinstance(near, BetaBinomialFit) and not near.at_boundary else None
     curves = []
-    for weight in weights:
+    for weight in weights if data.n.size > 1 else ():
         fit = fit_law(law, data, weight, start)
         if fit is not None:
             curves.append(law_curve(fit, ks))
@@ -134,7 +134,8 @@ def forecast_coverage(
     if not ready:
         reason = "no law could be fitted to these counts"
         return Forecast(budgets, ratio, (), empty, empty.copy(), least, horizon, level, reason, None)
-    low, high = _joined(ready)
+    # One problem says nothing of the spread between problems: no interval rather than one without width.
+    low, high = _joined(ready) if samples.size > 1 else (empty, empty.copy())
     return Forecast(budgets, ratio, ready, low, high, least, horizon, level, None, None)
 
 
