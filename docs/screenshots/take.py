@@ -2,6 +2,7 @@
 
 python docs/screenshots/take.py                  # a store of its own, gone afterwards
 python docs/screenshots/take.py --url http://127.0.0.1:8501
+python docs/screenshots/take.py --only problems  # one page of them
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
@@ -72,6 +73,8 @@ def settle(page: Page) -> None:
     """Until the page is drawn and its height is that of its content."""
     page.locator(IDLE).wait_for(state="attached", timeout=60_000)
     page.wait_for_timeout(1500)
+    # The script may be done while the browser still draws: nothing may stand in for a table or a chart any more.
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=60_000)
     content = page.evaluate("document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight")
     page.set_viewport_size({"width": WIDTH, "height": min(TALLEST, max(HEIGHT, content + 20))})
     page.mouse.move(2, 2)
@@ -84,12 +87,12 @@ def picture(page: Page, to: Path) -> None:
         taken.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(to, optimize=True)
 
 
-def take(url: str, folder: Path) -> None:
+def take(url: str, folder: Path, views: Mapping[str, str]) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         for mode in ("light", "dark"):
             context = browser.new_context(color_scheme=mode, reduced_motion="reduce")  # type: ignore[arg-type]
-            for name, address in VIEWS.items():
+            for name, address in views.items():
                 page = context.new_page()
                 page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
                 page.goto(url + address)
@@ -113,12 +116,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--url", help="a dashboard that runs already")
     parser.add_argument("--into", type=Path, default=HERE)
+    parser.add_argument("--only", choices=[*VIEWS], help="one page instead of all")
     chosen = parser.parse_args()
+    views = {chosen.only: VIEWS[chosen.only]} if chosen.only else VIEWS
     if chosen.url:
-        take(chosen.url, chosen.into)
+        take(chosen.url, chosen.into, views)
     else:
         with seeded() as url:
-            take(url, chosen.into)
+            take(url, chosen.into, views)
 
 
 if __name__ == "__main__":
