@@ -9,10 +9,12 @@ from typing import Any, Literal
 import streamlit as st
 
 from dashboard.figures.figure import Figure
-from dashboard.folded import folded
+from dashboard.frame import behind_chart
 from dashboard.rendering import FORMATS, rendered
 from dashboard.tables import csv_text
 from dashboard.wording import NONE, plain, plural
+
+_SQL_SAYS = "Returns the numbers of this chart, or the counts they are made of, in `passatk sql`, psql and here."
 
 _TYPES = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf"}
 
@@ -40,14 +42,7 @@ def below(figure: Figure, rows: Sequence[Mapping[str, Any]], key: str, table: st
         with st.container(horizontal=True, gap="small"):
             data_buttons(figure.records, key)
             chart_buttons(figure, key)
-    folded("SQL behind this chart", f"{key} SQL", lambda: _sql(figure))
-
-
-def _sql(figure: Figure) -> None:
-    for note in figure.notes:
-        st.caption(plain(note))
-    st.caption("Returns the numbers of this chart, or the counts they are made of, in `passatk sql`, psql and here.")
-    st.code(figure.sql, language="sql", wrap_lines=True)
+    behind_chart(key, figure.sql, figure.notes, _SQL_SAYS)
 
 
 def data_buttons(records: Sequence[Mapping[str, Any]], key: str) -> None:

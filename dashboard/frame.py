@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -121,12 +121,14 @@ def no_runs() -> None:
     )
 
 
-def behind_chart(key: str, sql: str, notes: tuple[str, ...] = ()) -> None:
+def behind_chart(key: str, sql: str, notes: Sequence[str] = (), caption: str = "") -> None:
     """The SQL behind a chart, which returns the same numbers in `passatk sql`."""
 
     def fill() -> None:
         for note in notes:
-            st.caption(note)
+            st.caption(plain(note))
+        if caption:
+            st.caption(caption)
         st.code(sql, language="sql", wrap_lines=True)
 
     folded("SQL behind this chart", f"{key} SQL", fill)

@@ -133,7 +133,7 @@ def write_samples(connection: sa.Connection, rows: Iterable[SampleRow]) -> dict[
         "samples": ([*_HOT, "completion_hash"], [*_HOT.values(), "int8"], narrow),
     }
     if rows and not copy_new(raw, tables):
-        new = _write_lacking(raw, [_copied(row) for row in rows])
+        new = _write_lacking(raw, [(*values, text) for values, text in map(_hashed, rows)])
     else:
         new = dict(Counter(row.batch_id for row in rows))
     beside.write(raw)
@@ -143,8 +143,8 @@ def write_samples(connection: sa.Connection, rows: Iterable[SampleRow]) -> dict[
 def _texts(rows: Iterable[SampleRow], narrow: list[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
     """The wide rows, one by one; each leaves its narrow row in `narrow`."""
     for row in rows:
-        text = storable_completion(row.completion)
-        narrow.append((*_HOT_OF(row), text_hash(text)))
+        values, text = _hashed(row)
+        narrow.append(values)
         yield (*_TEXT_KEY_OF(row), text)
 
 
@@ -194,9 +194,10 @@ def _write_lacking(raw: psycopg.Connection[Any], copied: Sequence[Sequence[Any]]
     return dict(inserted)
 
 
-def _copied(row: SampleRow) -> tuple[Any, ...]:
+def _hashed(row: SampleRow) -> tuple[tuple[Any, ...], str]:
+    """The narrow row, and the text as it is stored."""
     text = storable_completion(row.completion)
-    return (*_HOT_OF(row), text_hash(text), text)
+    return (*_HOT_OF(row), text_hash(text)), text
 
 
 class _Beside:
