@@ -71,11 +71,11 @@ def prior_of(counts: Sequence[tuple[int, int]]) -> tuple[float, float]:
     return mean * weight, (1 - mean) * weight
 
 
-def zero_success_upper_bound(n: int, level: float = 0.95) -> float | None:
-    """Exact one-sided upper bound on p after n failures: 1 - (1-level)^(1/n), about 3/n; None for n = 0."""
+def zero_success_upper_bound(n: int, level: float = 0.95) -> float:
+    """Exact one-sided upper bound on p after n failures: 1 - (1-level)^(1/n), about 3/n; 1 for n = 0."""
     _require(0 < level < 1, f"level must lie between 0 and 1, got {level}")
     _require(n >= 0, f"n must not be negative, got {n}")
-    return -math.expm1(math.log1p(-level) / n) if n else None
+    return -math.expm1(math.log1p(-level) / n) if n else 1.0
 
 
 @dataclass(frozen=True)

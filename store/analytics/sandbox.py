@@ -18,6 +18,12 @@ from typing import Any
 from store.analytics.confinement import leave_network, limit, read_only
 from store.analytics.literals import quoted
 
+#: Types that Arrow lacks: DuckDB ends the process for some, and makes of others a number or bytes that say less.
+_WITHOUT_ARROW = frozenset(
+    {"variant", "uhugeint", "time with time zone", "time_ns", "interval", "bit", "bignum", "geometry", "type"}
+)
+_NESTED = frozenset({"list", "array", "struct", "map", "union"})
+
 
 def main() -> None:
     """Answer the one request and leave without waiting for anything."""
@@ -62,10 +68,30 @@ def _answer(connection: Any, request: dict[str, Any], gate: ModuleType) -> dict[
     started = time.monotonic()
     # The deadline of the parent, too, counts from here: starting a process takes as long as the machine is busy.
     os.write(2, b"started\n")
-    connection.execute(gate.check(connection, request["text"]))
-    types = [str(column[1]) for column in connection.description or ()]
-    rows, cut = _stream(connection, request)
+    text = gate.check(connection, request["text"])
+    connection.execute(text)
+    columns = [column[1] for column in connection.description or ()]
+    types, lacking = [str(kind) for kind in columns], [_lacks_arrow(kind) for kind in columns]
+    answer = _with_texts(connection.sql(text), lacking) if any(lacking) else connection
+    rows, cut = _stream(answer, request)
     return {"types": types, "rows": rows, "cut": cut, "seconds": time.monotonic() - started}
+
+
+def _lacks_arrow(kind: Any) -> bool:
+    """Whether DuckDB hands on values of a type to Arrow changed, without their meaning, or not at all."""
+    if kind.id in _NESTED:
+        nameless = kind.id == "struct" and any(not name for name, _ in kind.children)
+        return nameless or any(isinstance(child, type(kind)) and _lacks_arrow(child) for _, child in kind.children)
+    return kind.id in _WITHOUT_ARROW
+
+
+def _with_texts(relation: Any, lacking: list[bool]) -> Any:
+    """The same rows with such columns as DuckDB writes them."""
+    columns = []
+    for place, (name, text) in enumerate(zip(relation.columns, lacking, strict=True), start=1):
+        quoted_name = name.replace('"', '""')
+        columns.append(f'#{place}{"::VARCHAR" if text else ""} AS "{quoted_name}"')
+    return relation.project(", ".join(columns))
 
 
 def _lock(connection: Any, request: dict[str, Any], catalogue: Path, segments: Path) -> None:
@@ -91,11 +117,11 @@ def _lock(connection: Any, request: dict[str, Any], catalogue: Path, segments: P
         run(f"SET {setting}")
 
 
-def _stream(connection: Any, request: dict[str, Any]) -> tuple[int, str | None]:
+def _stream(answer: Any, request: dict[str, Any]) -> tuple[int, str | None]:
     """Write rows up to the caps; says how many, and what cut them."""
     import pyarrow as pa
 
-    reader = connection.to_arrow_reader(2048)
+    reader = answer.to_arrow_reader(2048)
     rows, size, cut = 0, 0, None
     with os.fdopen(1, "wb") as out, pa.ipc.new_stream(out, reader.schema) as stream:
         for batch in reader:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -346,6 +347,32 @@ def test_moments_beyond_the_calendar_are_texts(mirror: Path) -> None:
     assert row[:2] == ("infinity", "-infinity")
     assert row[2] == "beyond the calendar: 105200797 date32[day]"
     assert row[3:] == (["infinity"], date(2026, 1, 2), None)
+
+
+def test_values_that_arrow_lacks_are_texts(mirror: Path) -> None:
+    """DuckDB ends the process over a VARIANT, and hands on others as numbers and times that they are not."""
+    expected = {
+        "1::VARIANT": "1",
+        "[1::VARIANT, 'a'::VARIANT]": "[1, a]",
+        "340282366920938463463374607431768211455::UHUGEINT": "340282366920938463463374607431768211455",
+        "170141183460469231731687303715884105727::HUGEINT": Decimal("170141183460469231731687303715884105727"),
+        "'10:00:00+05:30'::TIMETZ": "10:00:00+05:30",
+        "{'at': ['10:00:00-02'::TIMETZ]}": "{'at': ['10:00:00-02']}",
+        "TIME_NS '10:00:00.123456789'": "10:00:00.123456789",
+        "INTERVAL '1 month 3 s'": "1 month 00:00:03",
+        "'101'::BIT": "101",
+        "row(1, 2)": "(1, 2)",
+        "{'a': 1}": {"a": 1},
+        "'b'::ENUM ('a', 'b')": "b",
+    }
+    columns = ", ".join(f'{text} AS "a ""column"""' for text in expected)
+    answer = run_sql(f"SELECT {columns}; -- the end", mirror)
+    assert answer.rows == [tuple(expected.values())]
+    assert set(answer.columns) == {'a "column"'}
+    assert answer.types[0] == "VARIANT"
+    falling = run_sql("SELECT range::VARIANT AS x FROM range(20000) ORDER BY range DESC", mirror)
+    assert [row[0] for row in falling.rows] == [str(i) for i in range(19_999, 9_999, -1)]
+    assert falling.cut == "Cut at 10,000 rows."
 
 
 def test_cut_rows_are_announced(mirror: Path) -> None:

@@ -71,10 +71,20 @@ def test_degenerate_counts_have_no_fit() -> None:
     assert st.beta_binomial_mle(10, [0, 0, 0]) is None
     assert st.beta_binomial_mle(10, [10, 10]) is None
     assert st.zero_inflated_mle([], []) is None
-    equal = st.beta_binomial_mle(10, [5] * 20)
-    assert equal is not None
-    assert equal.at_boundary
-    assert equal.pass_at_k(3) == pytest.approx(1 - 0.5**3, abs=1e-4)
+    assert st.beta_binomial_mle(10, [5] * 20) is None
+    assert st.zero_inflated_mle(10, [5] * 20) is None
+    # One rate for those that can be solved at all: nothing says how their rates spread.
+    assert st.zero_inflated_mle(10, [5] * 20 + [0] * 20) is None
+    assert st.beta_binomial_mle(10, [5] * 20 + [0] * 20) is not None
+
+
+def test_counts_of_one_rate_are_forecast_by_no_beta_law() -> None:
+    found = st.forecast_coverage(10, [5] * 20, [20])
+    assert {law.law for law in found.laws} <= {"power_law_log", "power_law_coverage"}
+    likelihood = st.forecast_coverage(10, [5] * 20, [20], ("beta_binomial", "zero_inflated"))
+    assert likelihood.laws == ()
+    assert likelihood.refused is not None
+    assert "one success rate for all" in likelihood.refused
 
 
 def test_zero_inflation_is_found_and_not_invented() -> None:

@@ -191,6 +191,13 @@ def test_holm_adjusts_in_steps() -> None:
     assert st.holm([0.9, 0.8]).max() == 1.0
 
 
+def test_a_difference_lies_between_minus_one_and_one() -> None:
+    curve = st.difference_curve([4, 4], [4, 3], [4, 4], [0, 1], [1, 2])
+    assert curve.high.tolist() == curve.band_high.tolist() == [1.0, 1.0]
+    assert (curve.low >= -1).all()
+    assert (curve.band_low >= -1).all()
+
+
 def test_difference_curve() -> None:
     n, a, b = [20] * 6, [0, 2, 5, 9, 14, 20], [0, 1, 3, 9, 10, 18]
     curve = st.difference_curve(n, a, n, b, [1, 5, 20, 21])
@@ -239,7 +246,7 @@ def test_greedy_allocation_is_round_robin_under_one_prior() -> None:
 
 
 def test_stopping_rules() -> None:
-    assert st.zero_success_upper_bound(0) is None
+    assert st.zero_success_upper_bound(0) == 1.0
     assert st.zero_success_upper_bound(300) == pytest.approx(0.00994, abs=1e-5)
     assert st.leader_confidence(5, 0) == pytest.approx(1 - 0.5**6)
     assert st.window_agrees(["a", "a"])

@@ -79,8 +79,8 @@ def shared_problems(a: Mapping[Hashable, float], b: Mapping[Hashable, float]) ->
 class DifferenceCurve:
     """Coverage difference a - b by ks [K] on shared problems; arrays [K], NaN where either has a problem with n < k.
 
-    low, high: pointwise t interval; band_low, band_high: over all ks at once; p, holm_p: two-sided t test, plain and
-    with Holm's correction over the ks.
+    low, high: pointwise t interval; band_low, band_high: over all ks at once, both within [-1, 1], where every
+    difference lies; p, holm_p: two-sided t test, plain and with Holm's correction over the ks.
     """
 
     ks: IntArray
@@ -123,9 +123,9 @@ def difference_of_grids(
     p = _t_test(mean, se, problems - 1)
     holm_p = np.full(budgets.size, np.nan)
     holm_p[known] = holm(p[known])
-    return DifferenceCurve(
-        budgets, mean, se, mean - t * se, mean + t * se, mean - band * se, mean + band * se, p, holm_p, problems
-    )
+    # Few problems have a large t quantile: it says no more than that any difference is possible.
+    low, high, band_low, band_high = np.clip(mean + np.outer([-t, t, -band, band], se), -1.0, 1.0)
+    return DifferenceCurve(budgets, mean, se, low, high, band_low, band_high, p, holm_p, problems)
 
 
 def _t_test(mean: FloatArray, se: FloatArray, degrees: int) -> FloatArray:

@@ -86,7 +86,7 @@ def _refused(n: IntArray, c: IntArray) -> tuple[str | None, float | None]:
 
 def _bootstrap(law: str, data: FitData, near: LawFit, ks: IntArray, weights: FloatArray, level: float) -> FloatArray:
     """Percentile limits [2, K] of the law over resampled problems; resamples that cannot be fitted are left out."""
-    start = near if isinstance(near, BetaBinomialFit) and not near.at_boundary else None
+    start = near if isinstance(near, BetaBinomialFit) else None
     curves = []
     for weight in weights if data.n.size > 1 else ():
         fit = fit_law(law, data, weight, start)
@@ -108,12 +108,13 @@ def forecast_coverage(
     level: float = 0.95,
     seed: int = 0,
 ) -> Forecast:
-    """Forecast coverage at budgets ks from counts n, c [P] (fixed n); see the module for what it promises.
+    """Forecast coverage at budgets ks from counts n, c [P] (fixed n; n may be one number); see the module.
 
     ks beyond horizon_ratio x n give NaN. resamples: problem bootstraps a law (0: no interval but the spread of laws).
     Deterministic in `seed`. A law that cannot be fitted is left out.
     """
-    samples, correct = require_counts(np.atleast_1d(np.asarray(n)), np.atleast_1d(np.asarray(c)))
+    counts = require_counts(np.atleast_1d(np.asarray(n)), np.atleast_1d(np.asarray(c)))
+    samples, correct = np.broadcast_arrays(*counts)
     budgets = require_budgets(np.atleast_1d(np.asarray(ks)))
     require(bool(np.all(budgets >= 1)), "forecasts start at k = 1")
     require(horizon_ratio > 0, f"horizon_ratio must be positive, got {horizon_ratio}")
@@ -132,7 +133,7 @@ def forecast_coverage(
     found = [_law_forecast(law, data, budgets, budgets <= horizon, weights, level) for law in laws]
     ready = tuple(_with_backtest(law, samples, correct, backtest_repeats, seed) for law in found if law is not None)
     if not ready:
-        reason = "no law could be fitted to these counts"
+        reason = "no law could be fitted to these counts: they are no more spread than one success rate for all gives"
         return Forecast(budgets, ratio, (), empty, empty.copy(), least, horizon, level, reason, None)
     # One problem says nothing of the spread between problems: no interval rather than one without width.
     low, high = _joined(ready) if samples.size > 1 else (empty, empty.copy())
@@ -143,7 +144,7 @@ def _law_forecast(
     law: str, data: FitData, ks: IntArray, inside: NDArray[np.bool_], weights: FloatArray, level: float
 ) -> LawForecast | None:
     fit = fit_law(law, data, np.ones(data.n.size))
-    if fit is None:
+    if fit is None or (isinstance(fit, BetaBinomialFit) and fit.at_boundary):
         return None
     value, limits = np.full(ks.size, np.nan), np.full((2, ks.size), np.nan)
     value[inside] = law_curve(fit, ks[inside])

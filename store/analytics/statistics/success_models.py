@@ -97,7 +97,8 @@ def beta_binomial_loglik(n: ArrayLike, c: ArrayLike, alpha: float, beta: float) 
 class BetaBinomialFit:
     """Maximum-likelihood fit; `impossible` is the share of problems that can never be solved (0 for the plain model).
 
-    at_boundary: the likelihood still rose where the search ended (counts no more spread than one rate for all gives).
+    at_boundary: the likelihood still rose where the search ended (counts no more spread than one rate for all gives):
+    of a resample that is a curve like another, of the counts themselves it is no fit (see `beta_binomial_mle`).
     """
 
     alpha: float
@@ -143,8 +144,17 @@ def fit_beta_binomial(table: CountTable, start: tuple[float, float] | None = Non
 
 
 def beta_binomial_mle(n: ArrayLike, c: ArrayLike) -> BetaBinomialFit | None:
-    """Beta-binomial maximum likelihood from counts n, c [P] (n may be one number); None where undefined."""
-    return fit_beta_binomial(count_table(n, c))
+    """Beta-binomial maximum likelihood from counts n, c [P] (n may be one number); None where undefined.
+
+    Undefined without a success, without a failure, and where counts are no more spread than one rate for all gives:
+    the likelihood then rises without end as alpha and beta grow, so that they have no estimate.
+    """
+    return _inside(fit_beta_binomial(count_table(n, c)))
+
+
+def _inside(fit: BetaBinomialFit | None) -> BetaBinomialFit | None:
+    """The fit, if it is a maximum."""
+    return None if fit is None or fit.at_boundary else fit
 
 
 def _negative_inflated(values: FloatArray, table: CountTable) -> tuple[float, FloatArray]:
@@ -185,8 +195,8 @@ def fit_zero_inflated(table: CountTable, start: BetaBinomialFit | None = None) -
 
 
 def zero_inflated_mle(n: ArrayLike, c: ArrayLike) -> BetaBinomialFit | None:
-    """Zero-inflated beta-binomial from counts n, c [P]; None where undefined."""
-    return fit_zero_inflated(count_table(n, c))
+    """Zero-inflated beta-binomial from counts n, c [P]; None where undefined, as for `beta_binomial_mle`."""
+    return _inside(fit_zero_inflated(count_table(n, c)))
 
 
 @dataclass(frozen=True)
