@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect, sync_playwright
 
 from store import connection, embedded
 from store.analytics.refresh import refresh
@@ -168,10 +168,26 @@ class Watched:
         expect(self.page.get_by_test_id("stHeading").first).to_have_text(page, timeout=30_000)
         self.idle()
 
+    def in_view(self, box: Locator) -> None:
+        """Until an element is on screen and rests there: a menu closes when its page scrolls, and the event of a scroll
+        comes with the next frame, after a click that follows at once."""
+        box.scroll_into_view_if_needed()
+        box.evaluate(
+            """async (element) => {
+                const frame = () => new Promise(requestAnimationFrame);
+                const place = () => element.getBoundingClientRect().top;
+                for (let rested = 0, last = place(); rested < 3; last = place()) {
+                    await frame();
+                    rested = place() === last ? rested + 1 : 0;
+                }
+            }"""
+        )
+
     def choose(self, label: str, value: str) -> None:
         """Choose a value of a select box."""
         box = self.page.get_by_role("combobox", name=label, exact=True)
         expect(box).to_be_visible(timeout=30_000)
+        self.in_view(box)
         box.click()
         self.page.get_by_role("option", name=value, exact=True).click()
         expect(box).to_have_value(value)
