@@ -11,7 +11,9 @@ from hypothesis import strategies as some
 
 from store.analytics import statistics as st
 from store.analytics.statistics import InvalidStatisticArgument
+from store.analytics.statistics.best_of import best_of_ranked
 from store.analytics.statistics.plurality import PluralityVote, Rivals
+from store.analytics.statistics.ranked_run import ranked_run
 
 # The same examples on every run, and no limit a busy machine could break.
 settings.register_profile("steady", deadline=None, derandomize=True, database=None, max_examples=60)
@@ -89,6 +91,25 @@ def test_best_of_curve_and_grid_agree() -> None:
         np.testing.assert_allclose(row, curve.value, atol=1e-12)
     assert np.isnan(grid[1, 3])
     assert not np.isnan(grid[0]).any()
+
+
+@pytest.mark.parametrize("kind", ["as stored", "more digits", "partly correct", "named"])
+def test_a_ranked_run_is_every_problem_by_itself(kind: str) -> None:
+    random = np.random.default_rng(1)
+    special = [math.nan, -math.inf, math.inf, 0.0, -0.0, -1.5, -0.25, 1e-40, 3.0]
+    scores, correct = random.choice(special, 400), random.integers(0, 2, 400).astype(np.float64)
+    scores += 1e-12 * random.integers(0, 2, 400) if kind == "more digits" else 0
+    correct *= 0.5 if kind == "partly correct" else 1
+    problem = random.choice(["b", "a", "d"] if kind == "named" else [7, 2, -4], 400)
+    run = ranked_run(problem, scores, correct)
+    assert run.problems.tolist() == sorted(set(problem.tolist()))
+    ks = [1, 2, 5, 40]
+    for place, (name, values) in enumerate(zip(run.problems, best_of_ranked(run, ks), strict=True)):
+        mine = problem == name
+        curve = st.best_of_curve(scores[mine], correct[mine], ks)
+        np.testing.assert_allclose(values, curve.value, atol=1e-12)
+        assert run.missing[place] == pytest.approx(curve.missing_share * curve.n)
+        assert run.tied[place] == pytest.approx(curve.tie_mass * curve.n)
 
 
 def test_best_of_curve_reports_regret_score_and_shares() -> None:

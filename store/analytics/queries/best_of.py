@@ -6,14 +6,14 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from store.analytics.concepts import CatalogueEntry
 from store.analytics.queries.choosing import SELECTED, FloatArray, asked, kept_grid, selection_notes, selection_rows
 from store.analytics.queries.counts import ProblemCounts
 from store.analytics.queries.sources import Use, source_for
 from store.analytics.result import Result, table_of
-from store.analytics.statistics.best_of import best_of_grid
+from store.analytics.statistics.best_of import best_of_ranked
+from store.analytics.statistics.ranked_run import ranked_run
 
 if TYPE_CHECKING:
     from store.analytics.snapshot import Snapshot
@@ -86,31 +86,13 @@ class _Scores:
         problem, score, correct = (table.column(name).to_numpy() for name in ("problem_id", "score", "correct"))
         wanted = self._counts.problem_ids[places]
         budgets = np.array([k for k in ks if k > 0], dtype=np.int64)
-        score, values = score.astype(np.float64), np.zeros((len(places), len(ks)))
-        distinct, chances = best_of_grid(problem, score, correct.astype(np.float64), budgets)
+        ranked = ranked_run(problem, score.astype(np.float64), correct.astype(np.float64))
+        distinct, values = ranked.problems, np.zeros((len(places), len(ks)))
         found, at = np.isin(wanted, distinct), np.searchsorted(distinct, wanted)
         values[:, np.array(ks) > 0] = np.where(budgets > 0, np.nan, 0.0)
-        values[np.ix_(found, np.array(ks) > 0)] = chances[at[found]]
-        counted = dict(zip((_MISSING, _TIED), _missing_and_tied(problem, score, distinct), strict=True))
+        values[np.ix_(found, np.array(ks) > 0)] = best_of_ranked(ranked, budgets)[at[found]]
+        counted = {_MISSING: ranked.missing, _TIED: ranked.tied}
         for column, k in enumerate(ks):
             if k in counted:
                 values[found, column] = counted[k][at[found]]
         return values
-
-
-def _missing_and_tied(
-    problem: NDArray[Any], score: FloatArray, distinct: NDArray[Any]
-) -> tuple[FloatArray, FloatArray]:
-    """Samples [P] without a score, and samples that tie with another (those without a score among themselves)."""
-    order = np.argsort(problem, kind="stable")
-    missing, tied = np.zeros((2, distinct.size))
-    parts = np.split(score[order], np.searchsorted(problem[order], distinct[1:])) if distinct.size else []
-    for place, part in enumerate(parts):
-        ranked = np.sort(part)  # missing ones last
-        absent = int(np.isnan(part).sum())
-        equal = ranked[1:] == ranked[:-1]
-        missing[place] = absent
-        tied[place] = np.count_nonzero(np.append(equal, False) | np.append(False, equal)) + (
-            absent if absent > 1 else 0
-        )
-    return missing, tied

@@ -30,6 +30,7 @@ _MODULES = (
     "plurality_curves",
     "plurality_rivals",
     "plurality_transform",
+    "ranked_run",
     "weighted_vote",
 )
 

@@ -86,24 +86,30 @@ rated AS (
         v.problem_id,
         v.score,
         v.outcome = 'correct' AS correct
-    FROM chosen AS h
-    INNER JOIN analytics.verdicts AS v ON h.run_id = v.run_id AND h.verifier_id = v.verifier_id
-    WHERE v.outcome IN ('correct', 'incorrect') AND $once = true -- noqa: RF02
+    FROM analytics.verdicts AS v
+    WHERE
+        v.run_id = list_first($run_ids) AND v.verifier_id = list_first($verifier_ids)
+        AND v.outcome <> 'undecided' AND $once = true -- noqa: RF02
     UNION ALL
     SELECT
         v.problem_id,
         w.score,
         v.outcome = 'correct' AS correct
-    FROM chosen AS h
-    INNER JOIN analytics.verdicts AS v ON h.run_id = v.run_id AND h.verifier_id = v.verifier_id
+    FROM analytics.verdicts AS v
     LEFT JOIN analytics.verdicts AS w
         ON
-            h.run_id = w.run_id AND h.scores_from_id = w.verifier_id
+            w.run_id = list_first($run_ids) AND w.verifier_id = list_first($scores_from_ids)
             AND v.problem_id = w.problem_id AND v.sample_index = w.sample_index
-    WHERE v.outcome IN ('correct', 'incorrect') AND $apart = true -- noqa: RF02
+    WHERE
+        v.run_id = list_first($run_ids) AND v.verifier_id = list_first($verifier_ids)
+        AND v.outcome <> 'undecided' AND $apart = true -- noqa: RF02
 )
 
-SELECT r.problem_id, r.score, r.correct
-FROM rated AS r
-INNER JOIN analytics.problems AS q ON r.problem_id = q.problem_id
-WHERE $quarantined = 'include' OR NOT q.quarantined
+SELECT
+    problem_id,
+    score,
+    correct
+FROM rated
+WHERE
+    $quarantined = 'include'
+    OR problem_id NOT IN (SELECT q.problem_id FROM analytics.problems AS q WHERE q.quarantined)

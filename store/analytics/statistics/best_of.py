@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from store.analytics.statistics.arguments import FloatArray, IntArray, optional, require, require_budgets
+from store.analytics.statistics.ranked_run import RankedRun, ranked_run
 
 Ties = Literal["fair", "pessimistic", "optimistic", "first"]
 Missing = Literal["lowest", "abstain"]
@@ -182,6 +183,9 @@ def best_of_grid(
     score, budgets = _scores(scores), require_budgets(np.atleast_1d(np.asarray(ks)))
     share = _correctness(correct, score.size)
     require(names.shape == score.shape, "problem must name the problem of each sample")
+    if (ties, missing) == ("fair", "lowest"):
+        ranked = ranked_run(names, score, share)
+        return ranked.problems, best_of_ranked(ranked, budgets)
     order = np.argsort(names, kind="stable")
     distinct, starts = np.unique(names[order], return_index=True)
     parts = np.split(order, starts[1:]) if distinct.size else []
@@ -191,3 +195,13 @@ def best_of_grid(
         by_rank = np.stack([correctness_by_rank(score[parts[row]], share[parts[row]], ties, missing) for row in rows])
         values[rows] = by_rank @ rank_weights(n, budgets).T
     return distinct, values
+
+
+def best_of_ranked(run: RankedRun, ks: ArrayLike) -> FloatArray:
+    """best_of_grid's values [P, K] of a run whose samples are ranked already: fair ties, missing scores lowest."""
+    budgets, sizes = require_budgets(np.atleast_1d(np.asarray(ks))), np.diff(run.starts)
+    values = np.full((sizes.size, budgets.size), np.nan)
+    for n in np.unique(sizes).tolist():
+        rows = np.flatnonzero(sizes == n)
+        values[rows] = run.share[run.starts[rows, None] + np.arange(n)] @ rank_weights(n, budgets).T
+    return values

@@ -5,7 +5,7 @@ The formula is that of `plurality` (one vote a sample): given independent X_b ~ 
     P(a wins at k) = 1/b(k; n, p) [x^k] sum_t b(t; n_a, p) x^t int_0^1 prod_b (F_b(x; t) + y T_b(x; t)) dy.
 
 It holds for any p, so neighbouring k share the polynomial of one p between them, and its coefficients at all of them
-come from one discrete Fourier transform. What keeps that small, each exact but for less than 1e-15:
+come from one discrete Fourier transform. What keeps that small, each exact but for less than 1e-13:
 
 * classes far apart: P(X_b >= X_a) <= (1 - (sqrt(n_b/n) - sqrt(n_a/n))^2)^k (Chernoff; Hoeffding 1963 for draws
   without replacement) leaves most problems decided at large k;

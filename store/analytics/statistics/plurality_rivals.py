@@ -9,7 +9,7 @@ from store.analytics.statistics.arguments import FloatArray, IntArray
 from store.analytics.statistics.binomial import binomial_pmf
 from store.analytics.statistics.plurality import tie_nodes
 
-NEGLIGIBLE = 1e-16  # chance of winning that may be left out at a time; the bounds on it are far from tight
+NEGLIGIBLE = 1e-14  # chance of winning that may be left out at a time; the bounds on it are far from tight
 TINY = 1e-300
 _DEGREES = np.arange(48)  # ties
 _NODES = 24

@@ -18,7 +18,7 @@ from store.analytics.statistics.plurality import ComplexArray, tie_nodes
 from store.analytics.statistics.plurality_rivals import NEGLIGIBLE, Contenders, nodes_needed, product, windows
 
 _PLANE = 12_000  # complex numbers worked on at a time: they stay in the cache
-_LIKE = 1.5  # cells go together whose frequencies differ by less than this factor
+_LIKE = 2.0  # cells go together whose frequencies differ by less than this factor
 
 
 @dataclass(frozen=True)
