@@ -5,7 +5,10 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.exports import routes
+from dashboard.preload import preloading
 from dashboard.security import headers
 from dashboard.warm import warmed
 
-app = st.App(Path(__file__).with_name("shell.py"), middleware=headers(), routes=routes(), lifespan=warmed)
+app = st.App(
+    Path(__file__).with_name("shell.py"), middleware=[*headers(), preloading()], routes=routes(), lifespan=warmed
+)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from dashboard.figures.figure import Figure
+from dashboard.folded import folded
 from dashboard.frame import behind_chart
 from dashboard.rendering import FORMATS, rendered
 from dashboard.tables import csv_text
@@ -37,11 +38,14 @@ def show(figure: Figure, rows: Sequence[Mapping[str, Any]], key: str, table: str
 
 def below(figure: Figure, rows: Sequence[Mapping[str, Any]], key: str, table: str = "Table and export") -> None:
     """What stands under a chart."""
-    with st.expander(table):
+
+    def fill() -> None:
         st.dataframe(rows, hide_index=True, placeholder=NONE, alt=f"Table of {figure.title}")
         with st.container(horizontal=True, gap="small"):
             data_buttons(figure.records, key)
             chart_buttons(figure, key)
+
+    folded(table, f"{key} table", fill)
     behind_chart(key, figure.sql, figure.notes, _SQL_SAYS)
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import live, snapshots
 from dashboard.snapshots import Reading
-from dashboard.wording import ago, plain, plural
+from dashboard.wording import ago, clock, plain, plural
 from store.analytics import Snapshot
 from store.errors import PassatkError
 
@@ -62,7 +62,7 @@ def _line(reading: Reading) -> None:
     day = "" if reading.taken_at.date() == now.date() else f"{reading.taken_at:%Y-%m-%d} "
     stored = live.stored() if live_is_on() else live.Stored()
     parts = [
-        f"Snapshot {day}{reading.taken_at:%H:%M:%S} UTC",
+        f"Snapshot {day}{clock(reading.taken_at)} UTC",
         f"taken {ago(reading.taken_at, now)}",
         since(stored, *held(reading)),
     ]

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.wording import NONE, plural
+from dashboard.wording import plural
 
 
 def csv_text(records: Sequence[Mapping[str, Any]]) -> str:
@@ -21,15 +21,6 @@ def csv_text(records: Sequence[Mapping[str, Any]]) -> str:
     writer.writeheader()
     writer.writerows(records)
     return text.getvalue()
-
-
-def table_and_export(
-    rows: Sequence[Mapping[str, Any]], exported: Sequence[Mapping[str, Any]], name: str, opened: bool = False
-) -> None:
-    """An expander with the table as read (`rows`) and the whole of it as CSV (`exported`, every digit)."""
-    with st.expander("Table and export", expanded=opened):
-        st.dataframe(rows, hide_index=True, placeholder=NONE, alt=f"Table of {name}")
-        download(exported, name)
 
 
 def download(records: Sequence[Mapping[str, Any]], name: str) -> None:

@@ -13,6 +13,11 @@ _ADDRESS = re.compile(r"(?<=://)|(?<=\bwww)(?=\.)|(?<=@)(?=[-\w]+\.[-\w])", re.I
 _MARKS = frozenset("\\`*_{}[]()<>#+-.!|:$~@&")
 
 
+def clock(at: datetime) -> str:
+    r"""The time of a day in Markdown, `14\:02\:33`: for what stands between two colons Streamlit loads its emoji."""
+    return f"{at:%H\\:%M\\:%S}"
+
+
 def percent(share: float | None) -> str:
     """A share of 1 with one decimal. Never rounded to all or nothing: `100 %` and `0 %` mean exactly that."""
     if share is None or math.isnan(share):

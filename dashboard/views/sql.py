@@ -11,7 +11,7 @@ from dashboard.frame import view
 from dashboard.snapshots import Reading
 from dashboard.sql_editor import TEXT
 from dashboard.sql_results import draw_result
-from dashboard.wording import plain, plural
+from dashboard.wording import clock, plain, plural
 from store.analytics.sql_runner import SqlLimits
 
 _RESULT = "sql result"
@@ -36,7 +36,7 @@ def page(reading: Reading, controls: Controls) -> None:
         return
     limits = SqlLimits()
     st.caption(
-        f"Read-only snapshot {reading.taken_at:%H:%M:%S} UTC · one SELECT at a time, in a process of its own · "
+        f"Read-only snapshot {clock(reading.taken_at)} UTC · one SELECT at a time, in a process of its own · "
         f"{limits.seconds:.0f} s · {limits.memory.replace('MB', ' MB')} · "
         f"first {limits.rows:,} rows shown, downloads are whole"
     )
@@ -101,7 +101,7 @@ def _history() -> None:
             first = next((line for line in one.text.splitlines() if line.strip() and not line.startswith("--")), "")
             came = "failed" if one.table is None else plural(one.rows, "row")
             st.button(
-                f"{one.at:%H:%M:%S} · {came} · {plain(first[:60])}",
+                f"{clock(one.at)} · {came} · {plain(first[:60])}",
                 key=f"history {place}",
                 type="tertiary",
                 on_click=sql_editor.put,

@@ -146,6 +146,22 @@ def test_the_page_may_only_talk_to_its_own_server(served: Served) -> None:
     assert "frame-ancestors 'self'" in policy
 
 
+def test_what_the_first_chart_is_drawn_with_is_named_in_the_page(watched: Watched, served: Served) -> None:
+    import urllib.request
+
+    address = f"{served.url}/coverage?run={SMALL}"
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(address, timeout=10) as answer:
+        named = set(re.findall(r"static/js/([^\"]+)", answer.read().decode()))
+    fetched: list[str] = []
+    watched.page.on("request", lambda request: fetched.append(request.url))
+    watched.go(address)
+    watched.chart()
+    watched.idle()
+    scripts = {url.rsplit("/", 1)[1] for url in fetched if "/static/js/" in url}
+    assert scripts
+    assert not scripts - named  # nor what a closed table or the text of a query would cost
+
+
 @pytest.mark.parametrize(("host", "status"), [(None, b"101"), ("rebound.example", b"4")])
 def test_a_foreign_host_name_gets_no_connection(served: Served, host: str | None, status: bytes) -> None:
     own = urllib.parse.urlsplit(served.url).netloc
