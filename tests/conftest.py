@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from store import connection, embedded, schema
 from store.settings import StoreSettings
@@ -19,6 +20,17 @@ from store.settings import StoreSettings
 ROOT = Path(__file__).resolve().parent.parent
 SHARED_DATA = Path(os.environ.get("PASSATK_SHARED_DATA") or ROOT.parent / "shared" / "data")
 _TEMPLATE = "template_passatk"
+
+# The same examples on every run, and no limit of time a busy machine could break.
+settings.register_profile(
+    "steady",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("steady")
 
 for _name in [name for name in os.environ if name.startswith("PASSATK_") and name != "PASSATK_SHARED_DATA"]:
     if _name not in ("PASSATK_VECTORS", "PASSATK_CHROMIUM"):

@@ -5,32 +5,19 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.unit.house_tools import BIN, ROOT, TOOLS, Running
+
 ROOMS = ("store", "workers", "dashboard", "migrations")
-BIN = Path(sys.executable).parent
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["lint-imports"],
-        ["ruff", "check", "."],
-        ["ruff", "format", "--check", "."],
-        ["mypy"],
-        ["sqlfluff", "lint", "--disable-progress-bar", "store"],
-    ],
-    ids=lambda command: " ".join(command[:2]),
-)
-def test_tool_has_no_complaint(command: list[str]) -> None:
-    done = subprocess.run(
-        [str(BIN / command[0]), *command[1:]], cwd=ROOT, capture_output=True, text=True, timeout=500, check=False
-    )
-    assert done.returncode == 0, f"{' '.join(command)}:\n{done.stdout[-6000:]}\n{done.stderr[-2000:]}"
+@pytest.mark.parametrize("name", TOOLS)
+def test_tool_has_no_complaint(name: str, tools: Running) -> None:
+    done = tools.said(name)
+    assert done.returncode == 0, f"{name}:\n{done.stdout[-6000:]}\n{done.stderr[-2000:]}"
 
 
 def test_the_borders_are_really_watched(tmp_path: Path) -> None:

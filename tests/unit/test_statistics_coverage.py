@@ -12,10 +12,6 @@ from hypothesis import strategies as some
 from store.analytics import statistics as st
 from store.analytics.statistics import InvalidStatisticArgument
 
-# The same examples on every run, and no limit a busy machine could break.
-settings.register_profile("steady", deadline=None, derandomize=True, database=None, max_examples=60)
-settings.load_profile("steady")
-
 counts = some.integers(1, 60).flatmap(lambda n: some.tuples(some.just(n), some.integers(0, n)))
 problem_sets = some.lists(counts, min_size=1, max_size=12)
 

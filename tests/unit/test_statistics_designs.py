@@ -5,15 +5,11 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as some
 
 from store.analytics import statistics as st
 from store.analytics.statistics import InvalidStatisticArgument, NoUnbiasedEstimator
-
-# The same examples on every run, and no limit a busy machine could break.
-settings.register_profile("steady", deadline=None, derandomize=True, database=None, max_examples=60)
-settings.load_profile("steady")
 
 
 def stopped_counts(design: st.UntilSuccess, p: float) -> dict[tuple[int, int], float]:

@@ -11,10 +11,6 @@ from scipy import optimize, special, stats
 from store.analytics import statistics as st
 from store.analytics.statistics import InvalidStatisticArgument
 
-# The same examples on every run, and no limit a busy machine could break.
-settings.register_profile("steady", deadline=None, derandomize=True, database=None, max_examples=60)
-settings.load_profile("steady")
-
 
 def drawn_counts(problems: int, n: int, alpha: float, beta: float, seed: int, impossible: float = 0.0) -> np.ndarray:
     random = np.random.default_rng(seed)

@@ -15,10 +15,6 @@ from store.analytics.statistics.best_of import best_of_ranked
 from store.analytics.statistics.plurality import PluralityVote, Rivals
 from store.analytics.statistics.ranked_run import ranked_run
 
-# The same examples on every run, and no limit a busy machine could break.
-settings.register_profile("steady", deadline=None, derandomize=True, database=None, max_examples=60)
-settings.load_profile("steady")
-
 MODES = [
     (ties, missing) for ties in ("fair", "pessimistic", "optimistic", "first") for missing in ("lowest", "abstain")
 ]

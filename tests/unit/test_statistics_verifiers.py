@@ -12,10 +12,6 @@ from scipy import stats
 from store.analytics import statistics as st
 from store.analytics.statistics import InvalidStatisticArgument
 
-# The same examples on every run, and no limit a busy machine could break.
-settings.register_profile("steady", deadline=None, derandomize=True, database=None, max_examples=60)
-settings.load_profile("steady")
-
 rates = some.floats(0, 1)
 
 
