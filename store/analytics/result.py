@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -55,11 +54,11 @@ _KINDS = {"i": pa.int64(), "f": pa.float64(), "s": pa.string(), "b": pa.bool_(),
 def table_of(kinds: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> pa.Table:
     """A table from rows; `kinds` maps each column to i(nteger), f(loat), s(tring), b(oolean) or t(ime). NaN is null."""
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(kinds)
+    # As pandas has it, NaN is a missing value.
     return pa.table(
-        [pa.array(map(_missing, column), _KINDS[kind]) for column, kind in zip(columns, kinds.values(), strict=True)],
+        [
+            pa.array(column, _KINDS[kind], from_pandas=True)
+            for column, kind in zip(columns, kinds.values(), strict=True)
+        ],
         names=list(kinds),
     )
-
-
-def _missing(value: Any) -> Any:
-    return None if isinstance(value, float) and math.isnan(value) else value

@@ -194,6 +194,22 @@ def test_a_difference_lies_between_minus_one_and_one() -> None:
     assert (curve.band_low >= -1).all()
 
 
+def test_many_differences_together_are_each_by_itself() -> None:
+    random = np.random.default_rng(2)
+    sizes = [30, 1, 12, 30, 2, 30]
+    pairs = [(random.random((size, 200)), random.random((size, 200))) for size in sizes]
+    pairs[3][0][4, 100:] = np.nan  # one problem has fewer samples
+    pairs[5] = (pairs[5][1], pairs[5][1])  # nothing varies
+    ks = np.arange(1, 201)
+    for (a, b), found in zip(pairs, st.differences_of_grids(pairs, ks), strict=True):
+        alone = st.difference_of_grids(a, b, ks)
+        for name in ("mean", "se", "low", "high", "band_low", "band_high", "p", "holm_p"):
+            np.testing.assert_allclose(getattr(found, name), getattr(alone, name), atol=1e-13)
+        known = ~np.isnan(found.se)
+        assert (found.band_low[known] <= found.low[known]).all()
+    assert st.differences_of_grids([], ks) == []
+
+
 def test_difference_curve() -> None:
     n, a, b = [20] * 6, [0, 2, 5, 9, 14, 20], [0, 1, 3, 9, 10, 18]
     curve = st.difference_curve(n, a, n, b, [1, 5, 20, 21])

@@ -14,7 +14,7 @@ from store.analytics.errors import BadParameter
 from store.analytics.naming import Judged, find_runs, judged_by
 from store.analytics.queries.counts import ProblemCounts, budgets, notes_on, problem_counts
 from store.analytics.result import Result, table_of
-from store.analytics.statistics.comparison import DifferenceCurve, difference_of_grids
+from store.analytics.statistics.comparison import DifferenceCurve, differences_of_grids
 from store.analytics.statistics.designs import design_grid
 
 if TYPE_CHECKING:
@@ -44,15 +44,15 @@ def coverage_difference(snapshot: Snapshot, entry: CatalogueEntry, parameters: M
     counts = problem_counts(snapshot, judged, parameters["quarantined"])
     ks = budgets(parameters["k"], [min(one.end for one in counts)])
     names, lattice = problem_names(snapshot), np.array(ks, dtype=np.int64)
-    rows, notes = [], notes_of_designs(counts)
+    notes = notes_of_designs(counts)
     (baseline, base_grid), *others = zip(counts, grids_of_runs(counts, lattice), strict=True)
-    for one, grid in others:
-        pair = paired(one, baseline, names)
-        if ks and pair.shared:
-            curve = difference_of_grids(grid[pair.run], base_grid[pair.baseline], lattice)
-            rows += _rows(one, baseline, pair, curve)
-        if pair.note:
-            notes.append(pair.note)
+    pairs = [paired(one, baseline, names) for one, _ in others]
+    notes += [pair.note for pair in pairs if pair.note]
+    sharing = [(one, grid, pair) for (one, grid), pair in zip(others, pairs, strict=True) if ks and pair.shared]
+    curves = differences_of_grids([(grid[pair.run], base_grid[pair.baseline]) for _, grid, pair in sharing], lattice)
+    rows = [
+        row for (one, _, pair), curve in zip(sharing, curves, strict=True) for row in _rows(one, baseline, pair, curve)
+    ]
     values = {
         "run_ids": [one.run.run_id for one in judged],
         "verifier_ids": [one.verifier.verifier_id for one in judged],

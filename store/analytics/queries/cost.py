@@ -99,7 +99,8 @@ def _rows(money: Spent, ks: Sequence[int], grids: CostGrids) -> list[tuple[Any, 
     )
     names = (one.judged.run.name, one.judged.verifier.label)
     priced = (money.price.valid_from.isoformat(), size)
-    return [(*names, budget, *map(float, row), *priced) for budget, row in zip(ks, np.stack(columns, 1), strict=True)]
+    table = np.stack(columns, 1).tolist()
+    return [(*names, budget, *row, *priced) for budget, row in zip(ks, table, strict=True)]
 
 
 def _until_solved(one: ProblemCounts, lost: FloatArray, won: FloatArray, grids: CostGrids) -> FloatArray:

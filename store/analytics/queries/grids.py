@@ -43,12 +43,12 @@ def cost_grids(counts: Sequence[ProblemCounts], ks: IntArray) -> Iterator[CostGr
     """The matrices of each run's cost curve."""
     n, c = (np.concatenate([getattr(one, name) for one in counts]) for name in ("n", "c"))
     others = np.maximum(n - 1, 0)
-    whole = (
-        pass_at_k_grid(n, c, ks),
-        attempts_grid(n, c, ks),
-        attempts_grid(others, np.minimum(c, others), ks),
-        attempts_grid(others, np.maximum(c - 1, 0), ks),
+    solved = pass_at_k_grid(n, c, ks)
+    # Both have one n: together they need each of its tables once.
+    wrong, right = np.split(
+        attempts_grid(np.tile(others, 2), np.concatenate([np.minimum(c, others), np.maximum(c - 1, 0)]), ks), 2
     )
+    whole = (solved, _attempts(n, c, ks, solved), wrong, right)
     for parts in zip(*(_parts(counts, grid) for grid in whole), strict=True):
         yield CostGrids(*parts)
 
@@ -63,9 +63,13 @@ def attempts_grid(n: IntArray, c: IntArray, ks: IntArray) -> FloatArray:
 
     Equal to statistics.attempts.expected_attempts.
     """
+    return _attempts(n, c, ks, pass_at_k_grid(n, c, ks))
+
+
+def _attempts(n: IntArray, c: IntArray, ks: IntArray, solved: FloatArray) -> FloatArray:
+    """attempts_grid from pass@k [P, K]."""
     samples, correct, budget = n[:, None], c[:, None], ks[None, :]
-    fail = 1.0 - pass_at_k_grid(n, c, ks)
-    rest = np.where(budget == samples + 1, 0.0, (samples + 1 - budget) * fail)
+    rest = np.where(budget == samples + 1, 0.0, (samples + 1 - budget) * (1.0 - solved))
     return np.asarray((samples + 1 - rest) / (correct + 1))
 
 

@@ -15,7 +15,7 @@ from store.analytics.naming import find_runs, judged_by, snapshot_day
 from store.analytics.queries.comparison import paired, problem_names
 from store.analytics.queries.counts import ProblemCounts, budgets, notes_on, problem_counts, refuse_designs
 from store.analytics.queries.grids import fieller_limits
-from store.analytics.queries.pricing import Paying, Spent, aligned, notes_on_paying, spent_on
+from store.analytics.queries.pricing import Paying, Spent, aligned, notes_on_paying, numbers_of, spent_on
 from store.analytics.result import Result, table_of
 from store.analytics.statistics.coverage import pass_at_k_grid
 from store.analytics.statistics.curves import mean_curve
@@ -202,7 +202,7 @@ def flops(snapshot: Snapshot, _: CatalogueEntry, parameters: Mapping[str, Any]) 
     paying = Paying(snapshot_day(snapshot), prompt_per=parameters["prompt_per"], quarantined=parameters["quarantined"])
     sql = paying.sql(judged)
     table = snapshot.table(sql)
-    columns = {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
+    columns = numbers_of(table)
     ks = budgets(parameters["k"], [one.n_min for one in counts])
     size, width = float(parameters["parameters"]), float(parameters["layers"] * parameters["width"])
     rows: list[tuple[Any, ...]] = []

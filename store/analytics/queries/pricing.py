@@ -8,6 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from store.analytics.concepts import concept
@@ -45,7 +46,7 @@ class Price:
     def dollars(self, sums: Sums, prefix: str = "") -> FloatArray:
         """Cost [P] of sums [P] by name: five classes of tokens, requests, device seconds."""
         prompt, cached, written, completion, hidden, requests, seconds = (
-            np.nan_to_num(sums[prefix + name])
+            sums[prefix + name]
             for name in (
                 "prompt_tokens",
                 "cached_prompt_tokens",
@@ -162,7 +163,7 @@ def spent_on(snapshot: Snapshot, counts: Sequence[ProblemCounts], paying: Paying
     judged = [one.judged for one in counts]
     sql = paying.sql(judged)
     table = snapshot.table(sql)
-    columns = {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
+    columns = numbers_of(table)
     # One question for each model: runs may be many, and most share theirs.
     prices = {
         model: price_of(snapshot, run, paying.day)
@@ -202,15 +203,25 @@ def notes_on_paying(paying: Paying, spent: Sequence[Spent]) -> list[str]:
     return notes
 
 
-def aligned(one: ProblemCounts, columns: Mapping[str, NDArray[Any]]) -> dict[str, FloatArray]:
-    """Sums of the run's problems, in their order; 0 where a problem has no judged sample."""
-    mine = columns["run_id"] == one.judged.run.run_id
-    own = {name: np.nan_to_num(column[mine].astype(np.float64)) for name, column in columns.items()}
-    place = np.searchsorted(one.problem_ids, own["problem_id"])
-    aligned = {name: np.zeros(one.n.size) for name in own}
-    for name, column in own.items():
-        aligned[name][place] = column
-    return aligned
+def numbers_of(table: pa.Table) -> dict[str, FloatArray]:
+    """The columns of a table as numbers, 0 where null; sums of whole numbers are decimals in Arrow."""
+    return {
+        name: np.nan_to_num(table.column(name).cast(pa.float64()).to_numpy().astype(np.float64))
+        for name in table.column_names
+    }
+
+
+def aligned(one: ProblemCounts, columns: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    """Sums of the run's problems, in their order; 0 where a problem has no judged sample. Rows are in order of runs."""
+    first, end = np.searchsorted(columns["run_id"], one.judged.run.run_id + np.array([0, 1])).tolist()
+    problems = columns["problem_id"][first:end]
+    if np.array_equal(problems, one.problem_ids):
+        return {name: column[first:end] for name, column in columns.items()}
+    place = np.searchsorted(one.problem_ids, problems)
+    result = {name: np.zeros(one.n.size) for name in columns}
+    for name, column in columns.items():
+        result[name][place] = column[first:end]
+    return result
 
 
 def _require_known(one: ProblemCounts, sums: Sums, price: Price) -> None:

@@ -5,12 +5,12 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from store.analytics.statistics.arguments import FloatArray, IntArray, require, require_budgets, require_level
 from store.analytics.statistics.coverage import pass_at_k_grid
-from store.analytics.statistics.intervals import clustered_error, max_t_quantile, population_error, t_quantile
+from store.analytics.statistics.intervals import clustered_error, max_t_quantiles, population_error, t_quantile
 
 MOST_EXACT_FLIPS = 20
 
@@ -112,20 +112,33 @@ def difference_of_grids(
     a: FloatArray, b: FloatArray, ks: IntArray, level: float = 0.95, seed: int = 0
 ) -> DifferenceCurve:
     """difference_curve from ready per-problem estimates [P, K] of two runs, NaN where a problem has none."""
-    budgets = ks
-    require(a.shape == b.shape and a.shape[0] > 0, "both runs must hold the same, at least one, shared problems")
-    d, problems = a - b, a.shape[0]
-    mean = d.mean(axis=0)
-    se = d.std(axis=0, ddof=1) / math.sqrt(problems) if problems > 1 else np.full(budgets.size, np.nan)
-    known = ~np.isnan(se)
-    band = max_t_quantile(d[:, known], level, seed=seed) if known.any() else math.nan
+    return differences_of_grids([(a, b)], ks, level, seed)[0]
+
+
+def differences_of_grids(
+    pairs: Sequence[tuple[FloatArray, FloatArray]], ks: IntArray, level: float = 0.95, seed: int = 0
+) -> list[DifferenceCurve]:
+    """difference_of_grids of many pairs of runs, whose bands are made together."""
+    for a, b in pairs:
+        require(a.shape == b.shape and a.shape[0] > 0, "both runs must hold the same, at least one, shared problems")
+    differences = [a - b for a, b in pairs]
+    # Without a second problem nothing varies, and a budget that any problem lacks has no estimate.
+    known = [~np.isnan(d).any(axis=0) & (d.shape[0] > 1) for d in differences]
+    bands = max_t_quantiles([d[:, there] for d, there in zip(differences, known, strict=True)], level, seed=seed)
+    return [_difference(d, ks, there, band, level) for d, there, band in zip(differences, known, bands, strict=True)]
+
+
+def _difference(d: FloatArray, ks: IntArray, known: NDArray[np.bool_], band: float, level: float) -> DifferenceCurve:
+    """The curve of differences d [P, K], `known` where it has an error, with the critical value of its band."""
+    mean, problems = d.mean(axis=0), d.shape[0]
+    se = d.std(axis=0, ddof=1) / math.sqrt(problems) if problems > 1 else np.full(ks.size, np.nan)
     t = t_quantile(level, problems - 1)
     p = _t_test(mean, se, problems - 1)
-    holm_p = np.full(budgets.size, np.nan)
+    holm_p = np.full(ks.size, np.nan)
     holm_p[known] = holm(p[known])
     # Few problems have a large t quantile: it says no more than that any difference is possible.
     low, high, band_low, band_high = np.clip(mean + np.outer([-t, t, -band, band], se), -1.0, 1.0)
-    return DifferenceCurve(budgets, mean, se, low, high, band_low, band_high, p, holm_p, problems)
+    return DifferenceCurve(ks, mean, se, low, high, band_low, band_high, p, holm_p, problems)
 
 
 def _t_test(mean: FloatArray, se: FloatArray, degrees: int) -> FloatArray:

@@ -5,7 +5,7 @@ SE 0 gives n_eff = P, so it is never [0, 0] or [1, 1]. Samples are never resampl
 the unbiased estimator into a biased one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -20,6 +20,7 @@ Target = Literal["population", "fixed", "clustered"]
 
 #: What a mean of equal numbers may be off by, relative to them.
 ROUNDING = 16 * float(np.finfo(np.float64).eps)
+_COLUMNS_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -138,15 +139,49 @@ def max_t_quantile(values: FloatArray, level: float = 0.95, resamples: int = 200
     `values` [P, K] are per-problem estimates without missing entries. One matrix of problem draws serves all k. Never
     below the pointwise t quantile; that one too where no column varies. Deterministic in `seed`.
     """
+    return max_t_quantiles([values], level, resamples, seed)[0]
+
+
+def max_t_quantiles(
+    curves: Sequence[FloatArray], level: float = 0.95, resamples: int = 2000, seed: int = 0
+) -> list[float]:
+    """max_t_quantile of each of many curves [P, K]: those over as many problems share their draws and products."""
+    found = [t_quantile(level, values.shape[0] - 1) for values in curves]
+    varied = [_in_errors(values) for values in curves]
+    for problems in sorted({part.shape[0] for part in varied if part.size}):
+        draws = _problem_draws(problems, resamples, seed)
+        alike = [place for place, part in enumerate(varied) if part.size and part.shape[0] == problems]
+        for places in _portions(alike, [varied[place].shape[1] for place in alike]):
+            parts = [varied[place] for place in places]
+            starts = np.cumsum([0, *(part.shape[1] for part in parts[:-1])])
+            largest = np.maximum.reduceat(np.abs(draws @ np.concatenate(parts, axis=1)), starts, axis=1)
+            for place, quantile in zip(places, np.quantile(largest, level, axis=0).tolist(), strict=True):
+                found[place] = max(found[place], quantile)
+    return found
+
+
+def _in_errors(values: FloatArray) -> FloatArray:
+    """The columns [P, K'] that vary, less their mean, in standard errors of it and as shares of a mean over P."""
     problems = values.shape[0]
-    pointwise = t_quantile(level, problems - 1)
-    error = values.std(axis=0, ddof=1) / np.sqrt(problems) if problems > 1 else np.zeros(values.shape[1])
-    varied = values[:, error > 1e-12]
-    if varied.shape[1] == 0:
-        return pointwise
-    means = _problem_draws(problems, resamples, seed) @ varied / problems
-    largest = np.max(np.abs(means - varied.mean(axis=0)) / error[error > 1e-12], axis=1)
-    return max(pointwise, float(np.quantile(largest, level)))
+    if problems < 2:
+        return np.zeros((problems, 0))
+    error = values.std(axis=0, ddof=1) / np.sqrt(problems)
+    there = error > 1e-12
+    return np.asarray((values - values.mean(axis=0))[:, there] / (error[there] * problems))
+
+
+def _portions(places: Sequence[int], columns: Sequence[int]) -> Iterator[list[int]]:
+    """Neighbouring places with few enough columns together for their products to stay small."""
+    portion: list[int] = []
+    filled = 0
+    for place, more in zip(places, columns, strict=True):
+        if portion and filled + more > _COLUMNS_AT_ONCE:
+            yield portion
+            portion, filled = [], 0
+        portion.append(place)
+        filled += more
+    if portion:
+        yield portion
 
 
 @lru_cache(maxsize=4)
