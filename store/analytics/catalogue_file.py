@@ -106,6 +106,20 @@ def put_in_place(made: Path, mirror: Path) -> None:
     make_durable(catalogue_path(mirror))
 
 
+def write_place(connection: duckdb.DuckDBPyConnection, mirror: Path) -> None:
+    """Say in the current catalogue in which folder its views find their segments."""
+    connection.execute(f"CREATE OR REPLACE TABLE mirror.place AS SELECT {quoted(mirror)} AS folder")
+
+
+def place_of(connection: duckdb.DuckDBPyConnection, catalogue: str) -> str | None:
+    """The folder in which an attached catalogue's views find their segments; None where it does not say."""
+    try:
+        row = connection.execute(f"SELECT folder FROM {catalogue}.mirror.place").fetchone()  # noqa: S608
+    except duckdb.CatalogException:
+        return None
+    return None if row is None else str(row[0])
+
+
 def write_state(
     connection: duckdb.DuckDBPyConnection, state: MirrorState, segments: Iterable[Segment], retired: Iterable[Retired]
 ) -> None:

@@ -28,6 +28,7 @@ def fill(work: Work, state: MirrorState) -> None:
     comments = work.source.comments()
     _comment(work, comments)
     catalogue_file.write_state(connection, state, work.segments, work.retired)
+    catalogue_file.write_place(connection, work.mirror)
     catalogue_file.write_columns(connection, columns, comments)
     catalogue_file.write_queries(connection)
 
@@ -35,10 +36,15 @@ def fill(work: Work, state: MirrorState) -> None:
 def amend(work: Work, state: MirrorState, changed: bool, dimensions: list[str]) -> None:
     """Turn `old`, a copy of the last catalogue and the current database, into that of the new state.
 
-    It costs what the news cost. Where nothing `changed`, the catalogue only says for which moment it is known true.
+    It costs what the news cost. Where nothing `changed`, the catalogue only says for which moment it is known true. One
+    that was moved finds its segments where they are now.
     """
     connection = work.connection
     catalogue_file.change_state(connection, "old", state)
+    facts = [fact.name for fact in FACTS] if work.moved else sorted({segment.fact for segment in work.new})
+    catalogue_file.replace_fact_views(connection, work.mirror, work.segments, facts, work.columns)
+    if work.moved:
+        catalogue_file.write_place(connection, work.mirror)
     if not changed:
         return
     for name in {*dimensions, *LIVE} - {"batches"}:
@@ -48,8 +54,6 @@ def amend(work: Work, state: MirrorState, changed: bool, dimensions: list[str]) 
         only = "WHERE batch_id IN (SELECT batch_id FROM temp.batches)" if work.changed_only else ""
         connection.execute(f"DELETE FROM analytics.batches {only}")  # noqa: S608
         connection.execute("INSERT INTO analytics.batches SELECT * FROM temp.batches ORDER BY batch_id")
-    facts = sorted({segment.fact for segment in work.new})
-    catalogue_file.replace_fact_views(connection, work.mirror, work.segments, facts, work.columns)
     if work.new:
         tally(Rows(connection, work.mirror, work.columns, work.new, work.kept))
     for table, rows in (("segments", work.new), ("retired", work.retired)):

@@ -38,6 +38,7 @@ def compact(mirror: Path) -> CompactReport:
 
     Raises NoSnapshot for an empty mirror, MirrorBusy while another process writes it.
     """
+    mirror = mirror.resolve()
     with writing(mirror), duckdb.connect(":memory:") as connection:
         spill = mirror / "spill"
         for setting in (f"temp_directory = {quoted(spill)}", f"memory_limit = '{MEMORY_LIMIT}'", "TimeZone = 'UTC'"):
@@ -105,6 +106,7 @@ def _publish(
         connection.execute("DELETE FROM mirror.segments")
         connection.execute("DELETE FROM mirror.retired")
         catalogue_file.write_segment_lists(connection, segments, retired)
+        catalogue_file.write_place(connection, mirror)
 
     connection.execute("BEGIN")
     catalogue_file.publish_changed(connection, mirror, change)

@@ -39,6 +39,8 @@ class Work:
     since: Since | None = None
     #: What the store's tables hold now; empty where the last refresh left no mark that says what is new.
     counts: StoreCounts = field(default_factory=dict)
+    #: Whether the last catalogue was made in another folder, where its views look for segments.
+    moved: bool = False
     #: Whether the table `batches` holds those written since the last refresh, or all there are.
     changed_only: bool = False
 

@@ -60,6 +60,7 @@ def refresh(database_url: str, mirror: Path, rebuild: bool = False) -> RefreshRe
     state stays.
     """
     started = time.monotonic()
+    mirror = mirror.resolve()  # its views name their segments, whoever reads them from wherever
     with writing(mirror):
         catalogue_file.remove_unpublished(mirror)
         spill = mirror / "spill"
@@ -93,6 +94,7 @@ def _begin(source: Source, mirror: Path, rebuild: bool) -> Work:
     else:
         work.old, work.kept, work.retired = last, listed, retired
         work.columns = catalogue_file.columns_of(source.connection, "old")
+        work.moved = catalogue_file.place_of(source.connection, "old") != str(mirror)
         _check_files(mirror, listed)
     return work
 

@@ -86,7 +86,7 @@ class Snapshot:
         except duckdb.IOException as error:
             raise MirrorDamaged(
                 f"A segment of the mirror in {self.mirror} cannot be read ({str(error).splitlines()[0]}): "
-                "open the snapshot again, or run `passatk mirror refresh --rebuild`."
+                "open the snapshot again, or run `passatk mirror refresh`, as after moving the folder."
             ) from error
         finally:
             cursor.close()

@@ -21,32 +21,58 @@ _SUMS = {
         "completion_hash % 1000003",
         "coalesce(completion_tokens, 0)",
         "coalesce(prompt_tokens, 0)",
+        "coalesce(cached_prompt_tokens, 0)",
+        "coalesce(cache_write_tokens, 0)",
+        "coalesce(reasoning_tokens, 0)",
+        "coalesce(request_samples, 0)",
+        "coalesce(seed, 0) % 1000003",
+        "{md5:coalesce(finish_reason, '')}",
+        "{float:gpu_seconds}",
+        "{float:cumulative_logprob}",
     ],
     "completions": ["sample_index", "{md5:completion}"],
     "prompts": ["problem_id", "prompt_hash % 1000003", "{md5:prompt}"],
-    "sample_logprobs": ["sample_index", "{length:token_ids}", "{length:logprobs}"],
+    "sample_logprobs": ["sample_index", "{length:token_ids}", "{length:logprobs}", "{floats:logprobs}"],
     "sample_sources": ["sample_index", "import_id", "{md5:locator}"],
     "verdicts": [
         "sample_index",
         "attempt",
         "{md5:outcome || coalesce(reason, '') || ':' || coalesce(answer, '') || ':' || coalesce(answer_class, '')}",
+        "{float:score}",
+        "{float:seconds}",
     ],
     "verifier_outputs": ["sample_index", "attempt", "{md5:detail}"],
     "test_outcomes": ["sample_index", "attempt", "test_id", "{md5:outcome || coalesce(reason, '')}"],
-    "step_scores": ["sample_index", "attempt", "{length:scores}"],
+    "step_scores": ["sample_index", "attempt", "{length:scores}", "{floats:scores}"],
     "verdict_costs": [
         "sample_index",
         "attempt",
         "coalesce(prompt_tokens, 0)",
         "coalesce(completion_tokens, 0)",
         "coalesce(requests, 0)",
+        "coalesce(cached_prompt_tokens, 0)",
+        "coalesce(reasoning_tokens, 0)",
+        "{float:gpu_seconds}",
     ],
     "preferences": ["first_index", "second_index", "attempt", "{md5:winner}"],
 }
-#: How a text's digest and a list's length are written in each engine.
+#: A number with fractions as whole steps of it, which both engines make alike: a power of two multiplies it without
+#: rounding, and whole numbers have one sum in any order. 0 for what has no place on that scale.
+_STEPS = "CASE WHEN abs({0}) < 1e9 THEN floor(CAST({0} AS DOUBLE PRECISION) * 1048576)::bigint % 1000003 ELSE 0 END"
+#: How a text's digest, a list's length and its numbers are written in each engine.
 _SPELLED = {
-    "postgres": {"md5": "('x' || substr(md5({}), 1, 8))::bit(32)::bigint", "length": "coalesce(cardinality({}), 0)"},
-    "duckdb": {"md5": "('0x' || substr(md5({}), 1, 8))::BIGINT", "length": "coalesce(len({}), 0)"},
+    "postgres": {
+        "md5": "('x' || substr(md5({0}), 1, 8))::bit(32)::bigint",
+        "length": "coalesce(cardinality({0}), 0)",
+        "float": _STEPS,
+        "floats": f"(SELECT coalesce(sum({_STEPS.format('x')}), 0) FROM unnest({{0}}) AS x)",  # noqa: S608
+    },
+    "duckdb": {
+        "md5": "('0x' || substr(md5({0}), 1, 8))::BIGINT",
+        "length": "coalesce(len({0}), 0)",
+        "float": _STEPS,
+        "floats": f"coalesce(list_sum(list_transform({{0}}, lambda x: {_STEPS.format('x')})), 0)",
+    },
 }
 
 

@@ -549,6 +549,38 @@ def test_verifying_finds_what_differs(url: str, tmp_path: Path) -> None:
     assert found == {("completions", "first", 0), ("verdicts", "first", -1)}
 
 
+def test_verifying_finds_a_number_that_differs_by_a_fraction(url: str, tmp_path: Path) -> None:
+    fill(1, range(5))
+    fill_sides(1, 0)
+    with transaction() as connection:
+        connection.exec_driver_sql("UPDATE store.verdicts SET score = 'NaN' WHERE sample_index = 3")
+        connection.exec_driver_sql("UPDATE store.verdicts SET score = -sample_index - 0.3 WHERE sample_index < 3")
+    refresh(url, tmp_path)
+    assert verify(url, tmp_path).differences == ()
+    with transaction() as connection:
+        connection.exec_driver_sql("UPDATE store.verdicts SET score = -1.30001 WHERE sample_index = 1")
+        connection.exec_driver_sql("UPDATE store.step_scores SET scores = '{0.25,0.5001}' WHERE problem_id = 1")
+        connection.exec_driver_sql("UPDATE store.samples SET finish_reason = 'abort' WHERE sample_index = 0")
+    assert {one.fact for one in verify(url, tmp_path).differences} == {"verdicts", "step_scores", "samples"}
+
+
+def test_a_mirror_that_was_moved_reads_its_segments_where_they_are(url: str, tmp_path: Path) -> None:
+    fill(1, range(5))
+    refresh(url, tmp_path / "here")
+    (tmp_path / "here").rename(tmp_path / "there")
+    with open_snapshot(tmp_path / "there") as snapshot:
+        assert snapshot.query("coverage", run="first", k=2).rows
+        with pytest.raises(MirrorDamaged, match="run `passatk mirror refresh`, as after moving the folder"):
+            snapshot.rows("SELECT count(*) FROM samples")
+    report = refresh(url, tmp_path / "there")
+    assert (report.changed, report.rebuilt) == (False, False)
+    assert_same_as_store(tmp_path / "there")
+    (tmp_path / "there").rename(tmp_path / "elsewhere")
+    fill(1, range(5, 7))
+    assert refresh(url, tmp_path / "elsewhere").rows["samples"] == 2 * PROBLEMS
+    assert_same_as_store(tmp_path / "elsewhere")
+
+
 def test_a_mirror_of_another_store_is_refused(url: str, tmp_path: Path) -> None:
     fill(1, range(2))
     refresh(url, tmp_path)
