@@ -7,7 +7,7 @@ that the browser's Back works.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -58,6 +58,18 @@ class Controls:
         value = widget(options=options, key=_key(name), **looks)
         return str(self._keep(name, value if value is not None else default, called=called))
 
+    def segments(self, name: str, options: Mapping[str, str], **looks: Any) -> str:
+        """A choice of one of a few, side by side: value -> what it is called. The first is taken at first."""
+        return self.one(
+            name,
+            list(options),
+            next(iter(options)),
+            st.segmented_control,
+            required=True,
+            format_func=options.__getitem__,
+            **looks,
+        )
+
     @staticmethod
     def choose(name: str, value: str) -> None:
         """Set a choice from a callback, before the page is run again."""
@@ -89,7 +101,8 @@ class Controls:
         """
         asked = self.link.number(name, low, high)
         value = self._value(name, asked, lambda value: isinstance(value, int) and low <= value <= high, default)
-        if asked is not None or self._moved:
+        kept = st.session_state.get(_key(name))
+        if asked is not None or self._moved or (kept is not None and not low <= kept <= high):
             st.session_state.pop(_key(name), None)
         return int(self._keep(name, widget(key=_key(name), **{looks.pop("first"): value}, **looks)))
 

@@ -28,7 +28,8 @@ st.html(
         f".token.{names} {{ color: color-mix(in srgb, currentColor 45%, {hue}) !important }}"
         for names, hue in _HUES.items()
     )
-    + "</style>"
+    + " @media (min-width: 641px) { .st-key-workbench > [data-testid='stLayoutWrapper'] > [data-testid='stHorizontalBlock'] "
+    "{ flex-direction: row-reverse } }</style>"
 )
 chosen = st.navigation(sections(), expanded=True)
 readers.signed()

@@ -65,15 +65,7 @@ def _look(controls: Controls, unit: str) -> tuple[Quantity, Reference | None]:
         FLOPS.key: f"FLOPs per {unit}",
     }  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        key = controls.one(
-            "spent",
-            list(_QUANTITIES),
-            DOLLARS.key,
-            st.segmented_control,
-            label="Spent",
-            required=True,
-            format_func=labels.__getitem__,
-        )
+        key = controls.segments("spent", labels, label="Spent")
         share = controls.whole(
             "reference",
             0,
@@ -100,24 +92,16 @@ def _paying(controls: Controls, quantity: Quantity) -> Paying:
     prompts = {"request": "once a request", "sample": "for every sample"}
     judging = {"no": "not priced", "yes": "priced"}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        prompt_per = controls.one(
+        prompt_per = controls.segments(
             "prompt_per",
-            list(prompts),
-            "request",
-            st.segmented_control,
+            prompts,
             label="Prompt paid",
-            required=True,
-            format_func=prompts.__getitem__,
             help="The samples of one request share its prompt. For every sample: as if each had been asked for alone.",
         )
-        verifier_priced = controls.one(
+        verifier_priced = controls.segments(
             "verifier_priced",
-            list(judging),
-            "no",
-            st.segmented_control,
+            judging,
             label="Verifier",
-            required=True,
-            format_func=judging.__getitem__,
             disabled=quantity.key not in (DOLLARS.key, TOTAL.key),
             help="Priced: the recorded requests, tokens and device time of judging are paid for too. In US$ only.",
         )

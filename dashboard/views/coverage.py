@@ -85,19 +85,13 @@ def _choose_verifiers(controls: Controls, judged: list[Row]) -> list[str]:
 def _view(controls: Controls, chosen: Scope) -> tuple[View, bool]:
     """What the reader wants to see; whether as small multiples."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        layout = controls.one(
-            "view",
-            ["overlay", "small"],
-            "overlay",
-            st.segmented_control,
-            label="View",
-            required=True,
-            format_func={"overlay": "Overlay", "small": "Small multiples"}.__getitem__,
-        )
+        layout = controls.segments("view", {"overlay": "Overlay", "small": "Small multiples"}, label="View")
         overlay = layout == "overlay"
         quantity, measure = SAMPLES, SOLVED
         if overlay:
-            quantity = QUANTITIES[_segments(controls, "x", "x axis", {key: q.label for key, q in QUANTITIES.items()})]
+            quantity = QUANTITIES[
+                controls.segments("x", {key: q.label for key, q in QUANTITIES.items()}, label="x axis")
+            ]
             measure = MEASURES[
                 controls.one(
                     "y",
@@ -132,18 +126,6 @@ def _view(controls: Controls, chosen: Scope) -> tuple[View, bool]:
     sizes = model_sizes(controls, quantity)
     looked = View(None, band, quantity, measure, zoom, forecast, Counting(policy, quarantined), sizes)
     return looked, not overlay
-
-
-def _segments(controls: Controls, name: str, label: str, options: dict[str, str]) -> str:
-    return controls.one(
-        name,
-        list(options),
-        next(iter(options)),
-        st.segmented_control,
-        label=label,
-        required=True,
-        format_func=options.__getitem__,
-    )
 
 
 def _draw(reading: Reading, chosen: Scope, choices: list[str], counting: Counting) -> list[Drawn]:

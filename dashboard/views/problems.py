@@ -53,8 +53,15 @@ def page(reading: Reading, controls: Controls) -> None:
         return
     _histogram(answer, scope.slots_of([run["run"]], rows)[run["run"]])
     behind_chart("pass rates", answer.sql, answer.notes)
-    rates = _heatmap(reading, controls, rows, run, quarantined)
-    _table(answer, controls, run, rates)
+    compared, rates, cut = _compared(reading, rows, run, quarantined)
+    several = len(rates) > 1
+    st.header("Which runs solve which problems?" if several else "Every problem", anchor=False)
+    records, tag = _narrowed(answer, controls, run, rates)
+    if records and several:
+        _heatmap(controls, compared, rates, [row["problem"] for row in records], len(answer.records), cut)
+        st.header("Every problem", anchor=False)
+    if records:
+        _table(records, controls, tag)
     _look_into(reading, answer, controls, run, choice, rates)
 
 
@@ -75,19 +82,36 @@ def _histogram(answer: Answer, slot: int) -> None:
     st.caption(f"{finding} A chance well below 1 in n cannot be told from none with n samples.")
 
 
-def _heatmap(reading: Reading, controls: Controls, rows: list[Row], run: Row, quarantined: str) -> Rates:
-    """Every run of the benchmark side by side, each by its own reference verifier; (n, c) of all of them."""
+def _compared(reading: Reading, rows: list[Row], run: Row, quarantined: str) -> tuple[Answer, Rates, str]:
+    """Every run of the benchmark, each by its own reference verifier: as asked, (n, c), and what was left out."""
     alike = [row for row in rows if row["benchmark"] == run["benchmark"] and row["reference"] is not None]
     alike.sort(key=lambda row: row["run"] != run["run"])  # the run of this page first, then the newest
-    shown = alike[:_MOST_RUNS]
-    answer = reading.ask("pass_rates", run=[row["run"] for row in shown], quarantined=quarantined)
-    rates: Rates = {row["run"]: {} for row in shown}
+    shown = [row["run"] for row in alike[:_MOST_RUNS]]
+    answer = reading.ask("pass_rates", run=shown, quarantined=quarantined)
+    rates: Rates = {name: {} for name in shown}
     for one in answer.records:
         rates[one["run"]][one["problem"]] = (one["n"] or 0, one["c"] or 0)
-    if len(alike) < 2:
-        return rates
-    st.header("Which runs solve which problems?", anchor=False)
-    order = by_difficulty(rates)
+    cut = f" {len(shown)} of {len(alike)} runs are shown." if len(shown) < len(alike) else ""
+    return answer, rates, cut
+
+
+def _narrowed(answer: Answer, controls: Controls, run: Row, rates: Rates) -> tuple[list[Row], str]:
+    """The problems the reader asks to see below, and the tag they chose."""
+    which = controls.one("show", list(FILTERS), ALL, st.segmented_control, label="Show", required=True, help=MEANING)
+    used = tags_used(answer.records)
+    tag = ANY_TAG
+    if used or controls.link.asked.get("tag"):
+        tag = controls.one("tag", [ANY_TAG, *used], ANY_TAG, st.selectbox, label="Tag", help=_TAG_HELP, width=400)
+    records = matching(answer.records, which, run["run"], rates, tag)
+    if not records:
+        st.info("No problem matches. Choose `all` above" + (" or another tag." if tag != ANY_TAG else "."))
+    return records, tag
+
+
+def _heatmap(controls: Controls, compared: Answer, rates: Rates, kept: list[str], among: int, cut: str) -> None:
+    """The problems that were asked for, every run of the benchmark side by side."""
+    asked = set(kept)
+    order = [name for name in by_difficulty(rates) if name in asked]
     pages = -(-len(order) // MOST_ROWS)
     number = 1
     if pages > 1:
@@ -98,25 +122,14 @@ def _heatmap(reading: Reading, controls: Controls, rows: list[Row], run: Row, qu
     spec = heatmap_spec(rates, drawn)
     with st.container(height=420 if len(drawn) > 20 else "content", border=False):
         st.vega_lite_chart(spec, key="problems by runs", width="stretch")
-    cut = f" {len(shown)} of {len(alike)} runs are shown." if len(shown) < len(alike) else ""
     st.caption(f"{spec['description']} × never solved; / no judged sample. The hardest are on top.{cut}")
-    behind_chart("problems by runs", answer.sql)
-    return rates
+    fewer = [f"The chart shows {len(kept):,} of these {among:,} problems."] if len(kept) < among else []
+    behind_chart("problems by runs", compared.sql, fewer)
 
 
-def _table(answer: Answer, controls: Controls, run: Row, rates: Rates) -> None:
-    st.header("Every problem", anchor=False)
-    which = controls.one("show", list(FILTERS), ALL, st.segmented_control, label="Show", required=True, help=MEANING)
-    used = tags_used(answer.records)
-    tag = ANY_TAG
-    if used or controls.link.asked.get("tag"):
-        tag = controls.one("tag", [ANY_TAG, *used], ANY_TAG, st.selectbox, label="Tag", help=_TAG_HELP, width=400)
-    records = matching(answer.records, which, run["run"], rates, tag)
-    if not records:
-        st.info("No problem matches. Choose `all` above" + (" or another tag." if tag != ANY_TAG else "."))
-        return
+def _table(records: list[Row], controls: Controls, tag: str) -> None:
     records.sort(key=lambda row: (row["pass_rate"] if row["pass_rate"] is not None else -1, row["position"]))
-    key = f"problem table {which} {tag}"
+    key = f"problem table {controls.values['show']} {tag}"
 
     def look() -> None:
         for place in st.session_state[key]["selection"]["rows"]:

@@ -41,9 +41,11 @@ def page(reading: Reading, controls: Controls) -> None:
         f"first {limits.rows:,} rows shown, downloads are whole"
     )
     _from_link(controls)
-    # The editor comes first: on a phone columns stand under one another, and the keyboard meets it first.
-    left, right = st.columns([8, 3], gap="medium")
-    with left:
+    # The editor comes first: on a phone columns stand under one another, and the keyboard meets it first. Where they
+    # stand side by side, the style of the shell puts the tables on the left.
+    with st.container(key="workbench"):
+        editing, tables = st.columns([8, 3], gap="medium")
+    with editing:
         past = _editor(reading)
         text = st.session_state[TEXT]
         if len(text) <= _LINKED:
@@ -54,7 +56,7 @@ def page(reading: Reading, controls: Controls) -> None:
         with past:  # after the query: what has just run belongs to the past
             _history()
         draw_result(reading, st.session_state.get(_RESULT))
-    with right:
+    with tables:
         workbench.catalogue(reading)
         workbench.schema_tree(reading)
 

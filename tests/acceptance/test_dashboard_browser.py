@@ -13,6 +13,7 @@ import urllib.parse
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from playwright.sync_api import expect
 
 from tests.acceptance.browsing import ASKED, BIG, PASSATK, PATHS, SMALL, Served, Watched, free_port
@@ -33,8 +34,11 @@ def test_every_page_opens_clean_in_both_modes(watched: Watched, served: Served, 
     assert (sum(map(int, re.findall(r"\d+", background)[:3])) > 380) == (mode == "light")
     for width in (2560, 1280, 390):
         watched.page.set_viewport_size({"width": width, "height": 900})
-        watched.page.wait_for_timeout(400)  # charts follow a change of width with a pause
-        assert watched.page.evaluate(OVER) <= 1, f"wider than its window of {width} px"
+        fits = f"() => {OVER} <= 1"  # charts and tables follow a change of width with a pause
+        try:
+            watched.page.wait_for_function(fits, timeout=30_000)
+        except PlaywrightTimeout:
+            pytest.fail(f"wider than its window of {width} px by {watched.page.evaluate(OVER)} px")
 
 
 def test_on_a_phone_the_editor_comes_before_the_list_of_tables(watched: Watched, served: Served) -> None:
