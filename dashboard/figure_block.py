@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from dashboard import readers
+from dashboard.charts.axes import narrow
 from dashboard.figures.figure import Figure
 from dashboard.folded import folded
 from dashboard.frame import behind_chart
@@ -22,6 +24,7 @@ _TYPES = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf"}
 
 def draw(spec: Mapping[str, Any], key: str, alt: str | None = None) -> None:
     """A chart as wide as its place. Its height is kept free until it is drawn, so that nothing below it moves."""
+    spec = narrow(dict(spec)) if readers.on_phone() else spec
     fitted = spec.get("autosize", {}).get("type", "fit") != "fit-x"  # else its axes come on top of its height
     height = spec.get("height")
     kept: int | Literal["content"] = height if fitted and isinstance(height, int) else "content"

@@ -79,7 +79,9 @@ def _line(reading: Reading) -> None:
             st.badge("A newer snapshot is published", icon=":material/update:", color="orange")
         elif age > _OLD_SECONDS:
             st.badge("Older than 15 min", icon=":material/schedule:", color="orange")
-        st.caption(" · ".join(part for part in parts if part), width="content")
+        # On a phone the line breaks between its parts, not inside one.
+        first, *more = (part for part in parts if part)
+        st.caption(" · ".join([first, *(part.replace(" ", "\N{NO-BREAK SPACE}") for part in more)]), width="content")
         if newer and st.button("Show the newer one", type="tertiary", key="show newer"):
             snapshots.read_newest()
             st.rerun()

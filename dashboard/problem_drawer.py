@@ -102,7 +102,7 @@ def _every_run(problem: str, rates: dict[str, dict[str, tuple[int, int]]]) -> No
         return
     st.markdown("**The same problem in other runs**")
     st.dataframe(
-        [{"run": name, "n": n, "c": c, "share": c / n if n else None} for name, (n, c) in found.items()],
+        [{"run": name, "n": n, "c": c, "share": round(c / n, 3) if n else None} for name, (n, c) in found.items()],
         hide_index=True,
         alt="The problem in every run",
         key="problem in every run",

@@ -28,8 +28,11 @@ st.html(
         f".token.{names} {{ color: color-mix(in srgb, currentColor 45%, {hue}) !important }}"
         for names, hue in _HUES.items()
     )
-    + " @media (min-width: 641px) { .st-key-workbench > [data-testid='stLayoutWrapper'] > [data-testid='stHorizontalBlock'] "
-    "{ flex-direction: row-reverse } }</style>"
+    # Side by side the tables stand left of the SQL editor, which comes first for the keyboard and on a phone.
+    + " @media (min-width: 641px) { .st-key-workbench > [data-testid='stLayoutWrapper'] > "
+    "[data-testid='stHorizontalBlock'] { flex-direction: row-reverse } } "
+    # On a phone choices that stand side by side take a second line instead of ending at the edge.
+    "@media (max-width: 640px) { [data-testid='stButtonGroup'] > [role='radiogroup'] { flex-wrap: wrap } }</style>"
 )
 chosen = st.navigation(sections(), expanded=True)
 readers.signed()

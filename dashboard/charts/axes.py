@@ -75,6 +75,19 @@ def frame(layers: Sequence[dict[str, Any]], description: str, height: int = HEIG
     }
 
 
+def narrow(spec: dict[str, Any]) -> dict[str, Any]:
+    """The same chart for a phone: the labels of its curves lie in the plot, which beside them would be a third as wide.
+
+    A spec without such labels is returned as it is.
+    """
+    layers = spec.get("layer", [])
+    if "padding" not in spec or not any(layer.get("name") == "labels" for layer in layers):
+        return spec
+    inside = {"align": "right", "dx": -6, "dy": -9, "fontSize": 11, "limit": 220}
+    kept = [layer | {"mark": layer["mark"] | inside} if layer.get("name") == "labels" else layer for layer in layers]
+    return spec | {"padding": spec["padding"] | {"right": 14}, "layer": kept}
+
+
 def band_layer(curves: Sequence[Curve], x: dict[str, Any], y: dict[str, Any]) -> dict[str, Any]:
     """The interval around each curve."""
     return {

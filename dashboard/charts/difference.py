@@ -86,7 +86,12 @@ def _axis(reach: float, baseline: str) -> dict[str, Any]:
         "field": "value",
         "type": "quantitative",
         "scale": {"domain": [-top, top], "nice": False},
-        "axis": {"format": "+.0%", "title": f"Coverage less that of {baseline}", "tickCount": 5},
+        "axis": {
+            "format": "+.0%",
+            "labelExpr": "datum.value == 0 ? '0' : datum.label",
+            "title": f"Coverage less that of {baseline}",
+            "tickCount": 5,
+        },
     }
 
 

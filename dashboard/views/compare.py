@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import streamlit as st
 
 from dashboard import figure_block, scope
@@ -145,7 +147,10 @@ def _settings(reading: Reading, names: list[str]) -> None:
         st.caption("Nothing of what is recorded about these runs differs but their samples.")
         return
     st.dataframe(
-        [{"setting": name.replace("_", " "), **{row["run"]: _text(row[name]) for row in rows}} for name in differing],
+        [
+            {"setting": name.replace("_", " "), **{row["run"]: _text(name, row[name]) for row in rows}}
+            for name in differing
+        ],
         hide_index=True,
         placeholder=NONE,
         width="content",
@@ -153,5 +158,7 @@ def _settings(reading: Reading, names: list[str]) -> None:
     )
 
 
-def _text(value: object) -> str:
+def _text(name: str, value: object) -> str:
+    if name == "tags":
+        return ", ".join(json.loads(str(value or "[]"))) or NONE
     return NONE if value is None else str(value)

@@ -117,7 +117,7 @@ def _cards(made: list[Costed], marker: int, quantity: Quantity, unit: str) -> No
     money = quantity.key in (DOLLARS.key, TOTAL.key)
     name = "US$" if money else quantity.label
     st.caption(plain(f"{name} per solved {unit} at k = {marker:,}"))
-    with st.grid(5, min_column_width=190):
+    with st.grid(min(5, max(3, len(made))), min_column_width=190):
         for one in made:
             row = next((row for row in one.rows if row["k"] == marker), None)
             point = one.curve.at(marker)

@@ -152,7 +152,7 @@ def wanted(chosen: Scope, choices: list[str]) -> list[Wanted]:
 
 
 def _cards(drawn: list[Drawn], marker: int) -> None:
-    with st.grid(6, min_column_width=190):
+    with st.grid(min(6, max(3, len(drawn))), min_column_width=190):
         for one in sorted(drawn, key=lambda one: one.curve.last.value, reverse=True):
             point = one.curve.at(marker)
             st.metric(

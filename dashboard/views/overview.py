@@ -140,27 +140,28 @@ def _tags(reading: Reading) -> dict[str, list[str]]:
 
 
 def _filtered(rows: list[Row], far: dict[str, Progress], tags: dict[str, list[str]], controls: Controls) -> list[Row]:
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        words = st.text_input("Search", placeholder="Part of a run's name", key="search runs", width=240)
-        there = [state for state in STATES if any(one.state == state for one in far.values())]
-        status = _choice(controls, "status", "Status", there)
-        benchmark = _choice(controls, "on", "Benchmark", sorted({row["benchmark"] for row in rows}))
-        model = _choice(controls, "model", "Model", sorted({row["model"] for row in rows}))
-        words_used = sorted({word for row in rows for word in tags[row["run"]]})
-        tag = _choice(controls, "tag", "Tag", words_used) if words_used else _ANY
+    words_used = sorted({word for row in rows for word in tags[row["run"]]})
+    there = [state for state in STATES if any(one.state == state for one in far.values())]
+    choices = {
+        "status": ("Status", there),
+        "on": ("Benchmark", sorted({row["benchmark"] for row in rows})),
+        "model": ("Model", sorted({row["model"] for row in rows})),
+    } | ({"tag": ("Tag", words_used)} if words_used else {})
+    first, *others = st.columns([4, *(3 for _ in choices)], gap="small", vertical_alignment="bottom")
+    words = first.text_input("Search", placeholder="Part of a run's name", key="search runs")
+    chosen = {}
+    for place, (name, (label, options)) in zip(others, choices.items(), strict=True):
+        with place:
+            chosen[name] = controls.one(name, [_ANY, *options], _ANY, st.selectbox, label=label)
     return [
         row
         for row in rows
         if words.lower() in row["run"].lower()
-        and status in (_ANY, far[row["run"]].state)
-        and benchmark in (_ANY, row["benchmark"])
-        and model in (_ANY, row["model"])
-        and (tag == _ANY or tag in tags[row["run"]])
+        and chosen["status"] in (_ANY, far[row["run"]].state)
+        and chosen["on"] in (_ANY, row["benchmark"])
+        and chosen["model"] in (_ANY, row["model"])
+        and chosen.get("tag", _ANY) in (_ANY, *tags[row["run"]])
     ]
-
-
-def _choice(controls: Controls, name: str, label: str, options: list[str]) -> str:
-    return controls.one(name, [_ANY, *options], _ANY, st.selectbox, label=label, width=200)
 
 
 def _table(reading: Reading, rows: list[Row], far: dict[str, Progress], tags: dict[str, list[str]]) -> None:

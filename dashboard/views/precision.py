@@ -75,7 +75,8 @@ def _draw(found: Selection, ceiling: Curve, controls: Controls, run: Row) -> Non
 
 def _cards(ceiling: Curve, found: Selection, marker: int, run: str) -> None:
     held = ceiling.at(marker)
-    with st.grid(5, min_column_width=190):
+    cards = 1 + len(found.methods) + (found.plateau is not None)
+    with st.grid(min(5, max(3, cards)), min_column_width=190):
         _card(f"Coverage at k = {marker:,}", percent(held.value if held else None), f"{plain(run)}, the ceiling")
         for curve in found.methods:
             point = curve.at(marker)

@@ -44,7 +44,7 @@ def page(reading: Reading, controls: Controls) -> None:
     # The editor comes first: on a phone columns stand under one another, and the keyboard meets it first. Where they
     # stand side by side, the style of the shell puts the tables on the left.
     with st.container(key="workbench"):
-        editing, tables = st.columns([8, 3], gap="medium")
+        editing, tables = st.columns([5, 2], gap="medium")
     with editing:
         past = _editor(reading)
         text = st.session_state[TEXT]

@@ -213,6 +213,8 @@ def test_problems_are_found_by_their_tags(seeded: Path) -> None:
     wanted = {row["problem"] for row in records if "level 3" in json.loads(row["tags"])}
     assert set(table["problem"]) == wanted
     assert len(wanted) == 10
+    assert any(f"of these {len(records)} problems" in line and "shows 10" in line for line in shown(test).splitlines())
+    assert "30 pairs of a problem and a run" in shown(test)  # ten problems in each of the three runs that are judged
     (by_tag,) = open_snapshot(seeded).query("coverage_by_tag", run=BIG, k=[200]).records()[3:4]
     assert by_tag["tag"] == "level 3"
     assert f"tagged level 3: {by_tag['solved']} of {by_tag['problems']} judged ones solved" in shown(test)

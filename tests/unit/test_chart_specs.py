@@ -10,6 +10,7 @@ import altair as alt
 import pytest
 import vl_convert
 
+from dashboard.charts.axes import narrow
 from dashboard.charts.cost import cost_spec, frontier
 from dashboard.charts.coverage import coverage_finding, coverage_spec, end_label
 from dashboard.charts.curves import Curve, Point, curve_from
@@ -228,3 +229,16 @@ def contrast(one: str, other: str) -> float:
 
     light, dark = sorted((luminance(one), luminance(other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
+
+
+def test_on_a_phone_the_labels_of_curves_lie_in_the_plot() -> None:
+    wide = coverage_spec([curve("small"), curve("large", rate=0.05, slot=1)])
+    phone = narrow(wide)
+    valid(phone)
+    assert phone["padding"]["right"] < 20 < wide["padding"]["right"]
+    (labels,) = [layer for layer in phone["layer"] if layer.get("name") == "labels"]
+    assert labels["mark"]["align"] == "right"
+    assert labels["mark"]["dx"] < 0
+    assert labels["data"] == next(layer for layer in wide["layer"] if layer.get("name") == "labels")["data"]
+    bars = pass_rate_spec(pass_rate_bins([{"c": 1, "n": 2}]), 0, 2)
+    assert narrow(bars) == bars
