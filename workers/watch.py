@@ -19,7 +19,10 @@ _NO_WORKER_SECONDS = 20.0
 
 
 class _Rate:
-    """Rates since watching began, over what was drawn and judged since; what was stored before does not count."""
+    """Rates over what was drawn and judged while it is watched; what was stored before does not count.
+
+    The clock starts when work does: a worker that loads its model first would make every estimate too long.
+    """
 
     def __init__(self, first: RunProgress) -> None:
         self._first = first
@@ -29,15 +32,21 @@ class _Rate:
     def line(self, progress: RunProgress) -> str:
         """Samples and tokens a second while drawing, and the time left for drawing and judging together."""
         now = time.monotonic()
+        if _done(progress) == _done(self._first) and not progress.batches.get("leased"):
+            self._started = self._last_drawn = now
         if progress.samples > self._samples:
             self._samples, self._last_drawn = progress.samples, now
         drawing = max(self._last_drawn - self._started, 1e-9)
         samples = (progress.samples - self._first.samples) / drawing
         tokens = (progress.completion_tokens - self._first.completion_tokens) / drawing
         speed = (_done(progress) - _done(self._first)) / max(now - self._started, 1e-9)
-        return (
-            f"{samples:,.0f} samples/s, {tokens:,.0f} tokens/s, ETA {_eta(_wanted(progress) - _done(progress), speed)}"
-        )
+        left = _eta(_wanted(progress) - _done(progress), speed)
+        return f"{_told(samples)} samples/s, {_told(tokens)} tokens/s, ETA {left}"
+
+
+def _told(rate: float) -> str:
+    """Slow models draw less than one sample in a second: that is not 0."""
+    return f"{rate:,.1f}" if 0 < rate < 10 else f"{rate:,.0f}"
 
 
 def _done(progress: RunProgress) -> int:
