@@ -10,17 +10,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Protocol
 
 import psycopg
 from kombu import Connection
 
 from tests.acceptance.broker_servers import BrokerServer
-from tests.acceptance.conftest import EXAMPLE, PASSATK, House
+from tests.acceptance.conftest import EXAMPLE, PASSATK, STANDIN, House
 
 PROBLEMS, SAMPLES, BATCH = 5, 32, 4
-_STANDIN = Path(__file__).with_name("standin_worker.py")
 _SWEEPER = (
     "from workers.settings import WorkerSettings; from workers.sweeper import Sweeper;"
     " Sweeper(WorkerSettings.from_environment(), every_seconds=0.3).run()"
@@ -133,7 +131,7 @@ class Chaos:
     def draw_worker(self) -> subprocess.Popen[bytes]:
         """A drawing worker; with vLLM, or with the stand-in for it."""
         words = ["worker", "generate", "--model", f"arithmetic={EXAMPLE / 'model'}", "--concurrency", "4"]
-        start = [str(PASSATK)] if self.vllm else [sys.executable, str(_STANDIN)]
+        start = [str(PASSATK)] if self.vllm else [sys.executable, str(STANDIN)]
         return self.house.start(*start, *words)
 
     def staffed(self) -> None:

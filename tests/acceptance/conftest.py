@@ -26,6 +26,7 @@ __all__ = ["browser", "machines", "mode", "served", "watched"]  # the fixtures o
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "arithmetic"
 PASSATK = Path(sys.executable).with_name("passatk")
+STANDIN = Path(__file__).with_name("standin_worker.py")
 
 
 @dataclass
@@ -88,6 +89,13 @@ class House:
 
     def draw_worker(self, model: str = "arithmetic") -> subprocess.Popen[bytes]:
         return self.start(str(PASSATK), "worker", "generate", "--model", model)
+
+    def standin_worker(
+        self, *options: str, model: str = "arithmetic", seconds: float = 0.2, **environment: str
+    ) -> subprocess.Popen[bytes]:
+        """A drawing worker whose engine is a stand-in for vLLM that takes `seconds` for each batch."""
+        words = ["worker", "generate", "--model", model, *options]
+        return self.start(sys.executable, str(STANDIN), *words, STANDIN_SECONDS=str(seconds), **environment)
 
     def judge_worker(self, jobs: int = 1) -> subprocess.Popen[bytes]:
         return self.start(str(PASSATK), "worker", "verify", "--concurrency", str(jobs))

@@ -1,4 +1,8 @@
-"""The same flow over RabbitMQ and Redis, each a real server on a free port, with a worker killed on the way."""
+"""The same flow over RabbitMQ and Redis, each a real server on a free port, with a worker killed on the way.
+
+The worker that is killed has a stand-in for vLLM; the one that draws the rest has vLLM itself over RabbitMQ, whose
+connection lives by heartbeats that the engine must not starve.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,8 @@ from workers.app import app
 from workers.broker import VISIBILITY_SECONDS, broker_options
 from workers.settings import WorkerSettings
 
+SAMPLES = 128
+
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", BROKERS)
@@ -22,17 +28,20 @@ def test_a_run_over_a_real_broker_with_a_worker_killed(house, name: str) -> None
     with BROKERS[name]() as server:
         house.environment["PASSATK_BROKER_URL"] = server.url
         house.benchmark(6)
-        house.run("brokered", 256)
+        house.run("brokered", SAMPLES)
         house.judge_worker()
-        victim = house.draw_worker()
-        house.passatk("run", "start", "brokered", "--no-wait")
+        victim = house.standin_worker("--concurrency", "4", seconds=1)
+        house.passatk("run", "start", "brokered", "--no-wait", "--batch", "16")
         house.wait_until_leased()
         os.killpg(victim.pid, signal.SIGKILL)
         victim.wait()
         assert house.status("brokered")["state"] == "running"
-        house.draw_worker()
+        if name == "rabbitmq":
+            house.draw_worker()
+        else:
+            house.standin_worker()
         house.passatk("run", "start", "brokered")
-        house.assert_whole("brokered", 6, 256)
+        house.assert_whole("brokered", 6, SAMPLES)
         assert house.rows("SELECT to_regclass('pgmq.meta') IS NULL") == [(True,)]  # the embedded broker was not used
         if name == "rabbitmq":  # these two, and none that Celery makes for messages sent for later
             assert queue_types(server) == {"generate.arithmetic": "quorum", "verify": "quorum"}

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SAMPLES = 40
+SAMPLES = 20
 
 
 def _demo(house, log: Path) -> subprocess.Popen[bytes]:

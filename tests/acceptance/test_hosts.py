@@ -6,17 +6,15 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-from tests.acceptance.conftest import EXAMPLE, PASSATK, ROOT
+from tests.acceptance.conftest import EXAMPLE, PASSATK, ROOT, STANDIN
 from tests.acceptance.hosts import Network
 
 PROBLEMS, SAMPLES = 6, 256
-_STANDIN = str(Path(__file__).with_name("standin_worker.py"))
 
 
 @pytest.fixture
@@ -77,7 +75,7 @@ def test_a_host_that_is_cut_off_and_comes_back(network: Network) -> None:
     environment_here = environment | {"PYTHONPATH": str(ROOT)}
     for name in ("draw1", "draw2"):
         words = ["worker", "generate", "--model", "arithmetic", "--concurrency", "2"]
-        network.start(name, [sys.executable, _STANDIN, *words], environment_here)
+        network.start(name, [sys.executable, str(STANDIN), *words], environment_here)
     network.start("judge", [str(PASSATK), "worker", "verify", "--concurrency", "1"], environment)
     _until(lambda: rows("SELECT count(*) FROM store.workers") == [(3,)], network)
     passatk("run", "start", "far", "--no-wait", "--batch", "4")

@@ -6,13 +6,12 @@ import json
 import signal
 import sys
 import urllib.request
-from pathlib import Path
 
 import pytest
 
 from tests.acceptance.broker_servers import free_port
+from tests.acceptance.conftest import STANDIN
 
-_STANDIN = str(Path(__file__).with_name("standin_worker.py"))
 PROBLEMS, SAMPLES = 3, 192
 
 
@@ -20,11 +19,6 @@ def _begin(house) -> None:
     house.benchmark(PROBLEMS)
     house.run("watched", SAMPLES)
     house.passatk("run", "start", "watched", "--no-wait", "--batch", "4")
-
-
-def _draw(house, *options: str, seconds: float = 0.2, **environment: str):
-    words = ["worker", "generate", "--model", "arithmetic", *options]
-    return house.start(sys.executable, _STANDIN, *words, STANDIN_SECONDS=str(seconds), **environment)
 
 
 def _scraped(port: int) -> dict[str, float]:
@@ -40,15 +34,15 @@ def _scraped(port: int) -> dict[str, float]:
 def test_what_does_not_finish_in_time_is_handed_back(house) -> None:
     house.environment["PASSATK_LEASE_SECONDS"] = "600"  # nothing comes back by its lease within this test
     _begin(house)
-    slow = _draw(house, "--drain-seconds", "1", seconds=3600)
+    slow = house.standin_worker("--drain-seconds", "1", seconds=3600)
     house.wait_until_leased()
     slow.send_signal(signal.SIGTERM)
     assert slow.wait(60) == 0
     left = house.rows("SELECT state, max(tries), count(*) FROM store.batches GROUP BY state")
     assert left == [("ready", 0, PROBLEMS * SAMPLES // 4)]  # and it does not count as a try
-    _draw(house)
+    house.standin_worker()
     house.judge_worker()
-    house.wait_for(lambda: house.status("watched")["state"] == "complete")
+    house.passatk("run", "watch", "watched")
     house.assert_whole("watched", PROBLEMS, SAMPLES)
 
 
@@ -57,8 +51,8 @@ def test_a_worker_told_to_stop_finishes_signs_off_and_can_be_watched(house) -> N
     _begin(house)
     port, of_the_store = free_port(), free_port()
     options = ["--concurrency", "2", "--metrics-port", str(port), "--log-format", "json"]
-    worker = _draw(house, *options, seconds=6, PASSATK_LOG_LEVEL="INFO")
-    house.start(sys.executable, _STANDIN, "metrics", "serve", "--port", str(of_the_store))
+    worker = house.standin_worker(*options, seconds=6, PASSATK_LOG_LEVEL="INFO")
+    house.start(sys.executable, str(STANDIN), "metrics", "serve", "--port", str(of_the_store))
     house.wait_for(lambda: _scraped(port).get("passatk_worker_samples_total", 0) > 0)
     house.wait_for(lambda: _scraped(of_the_store).get("passatk_store_up") == 1)
     seen = _scraped(of_the_store)
@@ -97,9 +91,10 @@ def test_an_urgent_run_overtakes_and_runs_are_held(house) -> None:
     house.passatk("run", "pause", "urgent")
     assert "paused" in house.passatk("run", "status", "urgent").stdout
     house.passatk("run", "resume", "urgent")
-    _draw(house, "--concurrency", "1", seconds=0.1)
+    house.standin_worker("--concurrency", "1", seconds=0.1)
     house.judge_worker()
-    house.wait_for(lambda: house.status("watched")["state"] == house.status("urgent")["state"] == "complete")
+    for name in ("watched", "urgent"):
+        house.passatk("run", "watch", name)
     order = house.rows(
         "SELECT max(b.leased_at) FILTER (WHERE r.name = 'urgent') "
         "<= min(b.leased_at) FILTER (WHERE r.name = 'watched') "
