@@ -175,7 +175,8 @@ def mirror() -> Finding:
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no word"])[-1].removeprefix("Error: ")
-        return warning("mirror", last, "run `passatk mirror refresh`")
+        mend = "run `passatk mirror refresh`"
+        return warning("mirror", last.removesuffix(f": {mend}."), mend)
     taken = next((line.split("  ", 1)[1].strip() for line in done.stdout.splitlines() if line.startswith("snap")), "")
     return fine("mirror", f"snapshot {taken}")
 

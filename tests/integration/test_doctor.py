@@ -117,3 +117,4 @@ def test_a_model_that_lies_elsewhere(store: StoreSettings, tmp_path: Path) -> No
 def test_an_empty_mirror_is_no_failure(store: StoreSettings) -> None:
     finding = doctor.mirror()
     assert (finding.state, finding.mend) == ("warn", "run `passatk mirror refresh`")
+    assert finding.text.endswith("is empty"), "what to run is said once"
