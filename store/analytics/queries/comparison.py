@@ -97,7 +97,11 @@ def paired(run: ProblemCounts, baseline: ProblemCounts, names: Mapping[int, str]
     note = None
     if len(shared) < every:
         a, b = run.judged.run.name, baseline.judged.run.name
-        note = f"{a} and {b}: only {len(shared)} of {every} problems are shared; compared on these."
+        note = (
+            f"{a} and {b}: only {len(shared)} of {every} problems are shared; compared on these."
+            if shared
+            else f"{a} and {b} share none of {every} problems: they cannot be compared."
+        )
     return Pair(mine, others, len(ours) - len(shared), len(theirs) - len(shared), note)
 
 

@@ -140,6 +140,8 @@ def coverage_at_budget(snapshot: Snapshot, entry: CatalogueEntry, parameters: Ma
             raise BadParameter(f"Query coverage_at_budget: usd = {usd:g} buys nothing; give more than 0.")
     counts, spent, said, sql = _priced(snapshot, entry, parameters)
     names = problem_names(snapshot)
+    pairs = [paired(one, counts[0], names) for one in counts]
+    said = [*said, *(pair.note for pair in pairs[1:] if pair.note)]
     rows = []
     for usd in parameters["usd"]:
         bought = [_bought(one, usd) for one in spent]
@@ -149,7 +151,7 @@ def coverage_at_budget(snapshot: Snapshot, entry: CatalogueEntry, parameters: Ma
                 value, _, low, high, _ = (float(part[0]) for part in mean_curve(grid[:, None]))
             difference = (math.nan,) * 3
             if place and grid is not None and bought[0][1] is not None:
-                pair = paired(one, counts[0], names)
+                pair = pairs[place]
                 difference = _paired_interval(grid[pair.run] - bought[0][1][pair.baseline])
             labels = (one.judged.run.name, one.judged.verifier.label)
             rows.append((*labels, float(usd), k, value, low, high, value * one.n.size, *difference, one.n.size))
@@ -168,11 +170,12 @@ def _bought(money: Spent, usd: float) -> tuple[float, FloatArray | None]:
 
 
 def _paired_interval(d: FloatArray) -> tuple[float, float, float]:
+    """Mean of differences [P] and its 95 % t interval, within [-1, 1], where every difference lies."""
     mean = float(d.mean()) if d.size else math.nan
     if d.size < 2:
         return mean, math.nan, math.nan
     reach = t_quantile(0.95, d.size - 1) * float(d.std(ddof=1)) / math.sqrt(d.size)
-    return mean, mean - reach, mean + reach
+    return mean, max(mean - reach, -1.0), min(mean + reach, 1.0)
 
 
 def pareto(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping[str, Any]) -> Result:
