@@ -1,7 +1,8 @@
 """How long readers of the dashboard wait, over synthetic verdicts in a store of its own.
 
 Prints medians: script time of every page (first and again), cold and warm server to the first chart in headless
-Chromium, toggle to idle, and 25 readers who change something at once.
+Chromium, with no file kept and with those of a reader who returns, beside Streamlit's own floor; toggle to idle, and 25
+readers who change something at once.
 
     python benchmarks/dashboard_speed.py --samples 1000        # 9 runs x 128 problems x 1,000 = 1.2 M verdicts
     python benchmarks/dashboard_speed.py --samples 10000       # 11.5 M
@@ -10,7 +11,6 @@ Chromium, toggle to idle, and 25 readers who change something at once.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import statistics
@@ -23,70 +23,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-RUNS, PROBLEMS, READERS = 9, 128, 25
+from dashboard_seed import PROBLEMS, RUNS, seed
+
+READERS = 25
 PAGES = ("overview", "coverage", "precision", "cost", "compare", "problems", "samples", "sql", "health")
 CHROMIUM = os.environ.get("PASSATK_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 IDLE = "[data-testid='stApp'][data-test-connection-state='CONNECTED'][data-test-script-state='notRunning']"
 BAND = "[data-testid='stVegaLiteChart'] g.mark-area path"
 CURVE = "[data-testid='stVegaLiteChart'] g.mark-line path"
-
-
-def seed(samples: int) -> None:
-    """Runs whose problems have pass rates from easy to never, written by the server itself."""
-    from store import model_registry, runs, verifier_registry
-    from store.benchmarks import find_benchmark, import_benchmark
-    from store.connection import driver, transaction
-
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "problems.jsonl"
-        lines = (json.dumps({"id": f"p{i:03d}", "prompt": f"{i}?", "answer": str(i)}) for i in range(PROBLEMS))
-        file.write_text("\n".join(lines), encoding="utf-8")
-        import_benchmark(file, "synthetic", "jsonl")
-    for place in range(RUNS):
-        with transaction() as connection:
-            model = model_registry.ensure_model(connection, f"model-{place}", "none")
-            verifier = verifier_registry.ensure_verifier(connection, "answer", "1")
-            new = runs.NewRun(
-                f"run-{place}",
-                find_benchmark(connection, "synthetic"),
-                model,
-                {},
-                reference_verifier_id=verifier.verifier_id,
-            )
-            run, _ = runs.create_run(connection, new)
-            values = {"run": run.run_id, "verifier": verifier.verifier_id, "n": samples, "skill": 0.9 - 0.09 * place}
-            for statement in _STATEMENTS:
-                driver(connection).execute(statement.encode(), values)
-
-
-_STATEMENTS = (
-    """INSERT INTO store.batches (run_id, problem_id, first_index, end_index, state, done_at, row_count)
-       SELECT %(run)s, problem_id, 0, %(n)s, 'done', now(), %(n)s FROM store.problems""",
-    """INSERT INTO store.samples (run_id, problem_id, sample_index, batch_id, prompt_tokens, completion_tokens,
-                                  finish_reason, completion_hash)
-       SELECT b.run_id, b.problem_id, i, b.batch_id, 40, 100 + i %% 50, 'stop', i
-       FROM store.batches AS b, generate_series(0, %(n)s - 1) AS i
-       WHERE b.run_id = %(run)s AND b.verifier_id IS NULL""",
-    """INSERT INTO store.completions (run_id, problem_id, sample_index, batch_id, completion)
-       SELECT run_id, problem_id, sample_index, batch_id, 'The answer is ' || sample_index %% 9
-       FROM store.samples WHERE run_id = %(run)s""",
-    """INSERT INTO store.batches (run_id, problem_id, verifier_id, first_index, end_index, state, done_at, row_count)
-       SELECT %(run)s, problem_id, %(verifier)s, 0, %(n)s, 'done', now(), %(n)s FROM store.problems""",
-    """WITH drawn AS (
-           SELECT b.run_id, b.problem_id, i, b.batch_id,
-                  random() < %(skill)s * power(1 - p.position / 128.0, 4) AS correct, floor(9 * random()) AS wrong
-           FROM store.batches AS b
-           JOIN store.problems AS p USING (problem_id), generate_series(0, %(n)s - 1) AS i
-           WHERE b.run_id = %(run)s AND b.verifier_id = %(verifier)s
-       )
-       INSERT INTO store.verdicts (run_id, problem_id, sample_index, verifier_id, attempt, batch_id, outcome, reason,
-                                   answer, seconds)
-       SELECT run_id, problem_id, i, %(verifier)s, 0, batch_id,
-              CASE WHEN correct THEN 'correct' ELSE 'incorrect' END,
-              CASE WHEN correct THEN NULL ELSE 'wrong_answer' END,
-              CASE WHEN correct THEN 'right' ELSE wrong::text END, 0.01
-       FROM drawn""",
-)
 
 
 def say(what: str, value: str) -> None:
@@ -240,22 +184,27 @@ def measure_browser() -> None:
 
         first_chart(page)
         say("cold server and browser to first chart", f"{1000 * (time.perf_counter() - began):7.0f} ms")
-        fresh = [chromium.new_context().new_page() for _ in range(5)]
-        cold = statistics.median([milliseconds(lambda p=p: first_chart(p)) for p in fresh])
-        say("warm server, cold browser to first chart", f"{cold:7.0f} ms")
         # A profile on disk, as a reader has one: it keeps files and what the browser made of their scripts.
         with tempfile.TemporaryDirectory(prefix="reader-") as profile:
             own = playwright.chromium.launch_persistent_context(profile, executable_path=CHROMIUM, args=flags)
             floor = empty_page(Path(profile))
-            taken: dict[str, list[float]] = {f"{server.url}/coverage": [], floor.url: []}
-            for turn in range(12):  # in turns, so that whatever else the machine does falls on both
-                for url, times in taken.items():
-                    spent = milliseconds(lambda url=url: first_chart(own.pages[0], url))
-                    if turn >= 3:
-                        times.append(spent)
-            ours, least = (statistics.median(times) for times in taken.values())
-            say("warm server and browser to first chart", f"{ours:7.0f} ms")
-            say("the same of a Streamlit page of one static chart", f"{least:7.0f} ms")
+            addresses = (f"{server.url}/coverage", floor.url)
+
+            def compared(what: str, turns: int, unmeasured: int, page: Callable[[], Any]) -> None:
+                """Ours and the least of Streamlit in turns, so that whatever else the machine does falls on both."""
+                taken: dict[str, list[float]] = {url: [] for url in addresses}
+                for turn in range(turns):
+                    for url, times in taken.items():
+                        tab = page()
+                        spent = milliseconds(lambda tab=tab, url=url: first_chart(tab, url))
+                        if turn >= unmeasured:
+                            times.append(spent)
+                ours, least = (statistics.median(times) for times in taken.values())
+                say(f"{what} to first chart", f"{ours:7.0f} ms")
+                say("the same of a Streamlit page of one static chart", f"{least:7.0f} ms")
+
+            compared("warm server, browser without any file", 5, 0, lambda: chromium.new_context().new_page())
+            compared("warm server, browser of a reader who returns", 12, 3, lambda: own.pages[0])
             floor.stop()
             own.close()
         page.locator(IDLE).wait_for(state="attached")
