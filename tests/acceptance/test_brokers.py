@@ -30,7 +30,7 @@ def test_a_run_over_a_real_broker_with_a_worker_killed(house, name: str) -> None
         house.benchmark(6)
         house.run("brokered", SAMPLES)
         house.judge_worker()
-        victim = house.standin_worker("--concurrency", "4", seconds=1)
+        victim = house.standin_worker("--concurrency", "4", seconds=60)  # still at work when it is looked at
         house.passatk("run", "start", "brokered", "--no-wait", "--batch", "16")
         house.wait_until_leased()
         os.killpg(victim.pid, signal.SIGKILL)

@@ -78,7 +78,7 @@ def test_every_message_lost(house) -> None:
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 def test_postgres_restarted_during_a_run(house, mode: str) -> None:
     _begin(house)
-    house.standin_worker("--concurrency", "4", seconds=1.5)
+    house.standin_worker("--concurrency", "4", seconds=3)
     house.judge_worker()
     house.passatk("run", "start", "faulty", "--no-wait")
     watcher = house.start(str(PASSATK), "run", "watch", "faulty")
