@@ -56,6 +56,10 @@ class BrokerServer:
         if self.process is not None and self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+            deadline = time.monotonic() + 60
+            while self._listens():  # what the process started dies a moment later, and must not be taken for the next
+                assert time.monotonic() < deadline, f"port {self.port} still listens"
+                time.sleep(0.05)
 
     def restart(self) -> None:
         """Crash and come back."""
@@ -100,9 +104,12 @@ def rabbitmq() -> Iterator[BrokerServer]:
     }
     (folder / "plugins").write_text("[].")
     url = f"amqp://guest:guest@127.0.0.1:{port}//"
-    with _running(BrokerServer(url, [str(_RABBITMQ)], port, folder, environment)) as server:
-        yield server
-    subprocess.run(["pkill", "-f", f"epmd.*{epmd}"], check=False)
+    try:
+        with _running(BrokerServer(url, [str(_RABBITMQ)], port, folder, environment)) as server:
+            yield server
+    finally:  # Erlang's name server outlives the node that started it
+        command = ["epmd", "-port", str(epmd), "-kill"]
+        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
 
 
 def queue_types(server: BrokerServer) -> dict[str, str]:

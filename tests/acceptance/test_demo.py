@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SAMPLES = 20
+#: Of 100 problems: more in all than the 2,048 that a worker may hold, and finishes when it is told to stop.
+SAMPLES = 40
 
 
 def _demo(house, log: Path) -> subprocess.Popen[bytes]:
