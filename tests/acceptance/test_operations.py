@@ -102,3 +102,31 @@ def test_an_urgent_run_overtakes_and_runs_are_held(house) -> None:
     )
     assert order == [(True,)]
     assert house.passatk("run", "failed", "urgent").stdout.strip() == "Run urgent has nothing set aside."
+
+
+@pytest.mark.timeout(600)
+def test_two_models_draw_at_once_each_from_its_own_queue(house) -> None:
+    """Runs of two models under way together: every sample is drawn by the worker that holds its run's model."""
+    house.benchmark(PROBLEMS)
+    for model in ("first", "second"):
+        options = ["--samples", "16", "--verifier", "answer", "--model", f"{model}={house.model_folder}"]
+        house.passatk("run", "create", "--name", f"of-{model}", "--benchmark", "arithmetic", *options)
+        house.passatk("run", "start", f"of-{model}", "--no-wait", "--batch", "4")
+    house.standin_worker(model="first")
+    house.judge_worker()
+    house.passatk("run", "watch", "of-first")
+    assert house.status("of-second")["samples"] == 0  # nobody who holds its model is there yet
+    house.passatk("run", "topup", "of-first", "--samples", "32", "--no-wait")
+    house.standin_worker(model="second")
+    for name in ("of-first", "of-second"):
+        house.passatk("run", "watch", name)
+    house.assert_whole("of-first", PROBLEMS, 32, verifiers=1)
+    house.assert_whole("of-second", PROBLEMS, 16, verifiers=1)
+    drawn = house.rows(
+        "SELECT r.name, w.queues, count(*) FROM store.samples AS s JOIN store.runs AS r USING (run_id) "
+        "JOIN store.workers AS w USING (worker_id) GROUP BY 1, 2 ORDER BY 1"
+    )
+    assert drawn == [
+        ("of-first", "generate.first", PROBLEMS * 32),
+        ("of-second", "generate.second", PROBLEMS * 16),
+    ]
