@@ -18,6 +18,7 @@ from pathlib import Path
 import duckdb
 
 from store.analytics.catalogue_file import Columns
+from store.analytics.portions import portions
 from store.analytics.segments import Segment, reading
 from store.analytics.tallies import add_to_tally, drop_tallies
 
@@ -97,16 +98,8 @@ def _portions(segments: list[Segment], again: set[int]) -> Iterator[list[int]]:
     for one in segments:
         if one.fact in COUNTED:
             sizes[one.run_id] += one.rows
-    portion: list[int] = []
-    filled = 0
-    for run, size in sorted(sizes.items(), key=lambda item: (item[0] in again, item[0])):
-        if portion and (filled + size > PORTION or run in again):
-            yield portion
-            portion, filled = [], 0
-        portion.append(run)
-        filled += size
-    if portion:
-        yield portion
+    yield from portions(((run, sizes[run]) for run in sorted(sizes.keys() - again)), PORTION)
+    yield from ([run] for run in sorted(sizes.keys() & again))
 
 
 def _tally_portion(rows: Rows, runs: list[int], again: set[int]) -> None:

@@ -205,10 +205,7 @@ def notes_on_paying(paying: Paying, spent: Sequence[Spent]) -> list[str]:
 
 def numbers_of(table: pa.Table) -> dict[str, FloatArray]:
     """The columns of a table as numbers, 0 where null; sums of whole numbers are decimals in Arrow."""
-    return {
-        name: np.nan_to_num(table.column(name).cast(pa.float64()).to_numpy().astype(np.float64))
-        for name in table.column_names
-    }
+    return {name: np.nan_to_num(table.column(name).cast(pa.float64()).to_numpy()) for name in table.column_names}
 
 
 def aligned(one: ProblemCounts, columns: Mapping[str, FloatArray]) -> dict[str, FloatArray]:

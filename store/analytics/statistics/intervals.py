@@ -5,7 +5,7 @@ SE 0 gives n_eff = P, so it is never [0, 0] or [1, 1]. Samples are never resampl
 the unbiased estimator into a biased one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
+from store.analytics.portions import portions
 from store.analytics.statistics.arguments import FloatArray, optional, require, require_level
 
 Target = Literal["population", "fixed", "clustered"]
@@ -151,7 +152,7 @@ def max_t_quantiles(
     for problems in sorted({part.shape[0] for part in varied if part.size}):
         draws = _problem_draws(problems, resamples, seed)
         alike = [place for place, part in enumerate(varied) if part.size and part.shape[0] == problems]
-        for places in _portions(alike, [varied[place].shape[1] for place in alike]):
+        for places in portions(((place, varied[place].shape[1]) for place in alike), _COLUMNS_AT_ONCE):
             parts = [varied[place] for place in places]
             starts = np.cumsum([0, *(part.shape[1] for part in parts[:-1])])
             largest = np.maximum.reduceat(np.abs(draws @ np.concatenate(parts, axis=1)), starts, axis=1)
@@ -168,20 +169,6 @@ def _in_errors(values: FloatArray) -> FloatArray:
     error = values.std(axis=0, ddof=1) / np.sqrt(problems)
     there = error > 1e-12
     return np.asarray((values - values.mean(axis=0))[:, there] / (error[there] * problems))
-
-
-def _portions(places: Sequence[int], columns: Sequence[int]) -> Iterator[list[int]]:
-    """Neighbouring places with few enough columns together for their products to stay small."""
-    portion: list[int] = []
-    filled = 0
-    for place, more in zip(places, columns, strict=True):
-        if portion and filled + more > _COLUMNS_AT_ONCE:
-            yield portion
-            portion, filled = [], 0
-        portion.append(place)
-        filled += more
-    if portion:
-        yield portion
 
 
 @lru_cache(maxsize=4)
