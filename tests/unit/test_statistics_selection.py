@@ -13,6 +13,7 @@ from store.analytics import statistics as st
 from store.analytics.statistics import InvalidStatisticArgument
 from store.analytics.statistics.best_of import best_of_ranked
 from store.analytics.statistics.plurality import PluralityVote, Rivals
+from store.analytics.statistics.plurality_rivals import NEGLIGIBLE
 from store.analytics.statistics.ranked_run import ranked_run
 
 MODES = [
@@ -434,7 +435,21 @@ def test_a_whole_run_of_votes_at_once_is_that_of_each_problem() -> None:
             if k > classes.n:
                 assert math.isnan(value)
             elif k < classes.n:
-                assert value == pytest.approx(one_by_one(classes, k), abs=1e-12), (classes.n, k)
+                assert value == pytest.approx(one_by_one(classes, k), abs=NEGLIGIBLE), (classes.n, k)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_problems_of_any_n_share_a_run(seed: int) -> None:
+    """Neighbouring budgets of the largest problem are far apart for a small one, all the more where it runs out."""
+    random = np.random.default_rng(seed)
+    sizes = [*random.integers(20, 200, 12).tolist(), 2_000]
+    problems = [st.answer_classes(random.multinomial(n, random.dirichlet(np.ones(8))), [0]) for n in sizes]
+    ks = np.unique(np.geomspace(1, 1_999, 45).astype(int)).tolist()
+    curves = st.plurality_curves(problems, ks)
+    for classes, curve in zip(problems, curves, strict=True):
+        wanted = [one_by_one(classes, k) if k < classes.n else math.nan for k in ks]
+        wanted = [curve[i] if k == classes.n else value for i, (k, value) in enumerate(zip(ks, wanted, strict=True))]
+        np.testing.assert_allclose(curve, wanted, rtol=0, atol=NEGLIGIBLE)
 
 
 @pytest.mark.parametrize(
@@ -456,7 +471,7 @@ def test_answers_close_to_each_other_are_the_exact_rational(sizes: list[int], ri
                 exact += Fraction(ways, math.comb(n, k)) * (
                     truncated_product(sizes, right, k - lost) if k > lost else 0
                 )
-        assert value == pytest.approx(float(exact), abs=2e-14), k
+        assert value == pytest.approx(float(exact), abs=NEGLIGIBLE), k
 
 
 @pytest.mark.parametrize("answers", [3, 20, 60])
@@ -468,9 +483,9 @@ def test_near_ties_of_ten_thousand_samples(answers: int) -> None:
     curves = st.plurality_curves(problems, ks)
     for classes, curve in zip(problems, curves, strict=True):
         for k, value in zip(ks, curve.tolist(), strict=True):
-            assert value == pytest.approx(one_by_one(classes, k), abs=1e-12), k
+            assert value == pytest.approx(one_by_one(classes, k), abs=NEGLIGIBLE), k
     every = [st.answer_classes(problems[0].counts, [i]) for i in range(problems[0].counts.size)]
-    np.testing.assert_allclose(st.plurality_curves(every, ks).sum(axis=0), 1.0, atol=1e-11)
+    np.testing.assert_allclose(st.plurality_curves(every, ks).sum(axis=0), 1.0, atol=1e-10)
 
 
 def test_problems_that_are_alike_have_one_curve() -> None:

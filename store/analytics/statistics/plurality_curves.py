@@ -5,7 +5,7 @@ The formula is that of `plurality` (one vote a sample): given independent X_b ~ 
     P(a wins at k) = 1/b(k; n, p) [x^k] sum_t b(t; n_a, p) x^t int_0^1 prod_b (F_b(x; t) + y T_b(x; t)) dy.
 
 It holds for any p, so neighbouring k share the polynomial of one p between them, and its coefficients at all of them
-come from one discrete Fourier transform. What keeps that small, each exact but for less than 1e-13:
+come from one discrete Fourier transform. What keeps that small, each exact but for less than 1e-11:
 
 * classes far apart: P(X_b >= X_a) <= (1 - (sqrt(n_b/n) - sqrt(n_a/n))^2)^k (Chernoff; Hoeffding 1963 for draws
   without replacement) leaves most problems decided at large k;
@@ -28,11 +28,11 @@ from numpy.typing import NDArray
 
 from store.analytics.statistics.arguments import FloatArray, IntArray
 from store.analytics.statistics.plurality_rivals import NEGLIGIBLE, Contenders
-from store.analytics.statistics.plurality_transform import PluralityTransform
+from store.analytics.statistics.plurality_transform import PluralityTransform, shared_p
 
 _THREADS = 4
 _VOTES = 2_000_000  # rows times rivals times votes of it
-_SPREAD = 3.2  # standard deviations between p n and the k that share it: costs a digit or two
+_SPREAD = 4.0  # standard deviations between p n and the k that share it: costs three or four of sixteen digits
 
 
 def winning_chances(field: Contenders, ks: IntArray) -> FloatArray:
@@ -64,6 +64,31 @@ def _groups(ks: IntArray, n: int) -> Iterator[IntArray]:
 
 
 def _group(field: Contenders, ks: IntArray) -> FloatArray:
+    """Values [R, K] at neighbouring ks: together where one p is near enough to all of them, else by halves."""
+    near = _near(field.n, ks)
+    if near.all():
+        return _shared(field, ks)
+    values = np.empty((field.n.size, ks.size))
+    if near.any():
+        values[near] = _shared(field.only(near), ks)
+    half = ks.size // 2
+    far = field.only(~near)
+    values[~near] = np.concatenate([_group(far, ks[:half]), _group(far, ks[half:])], axis=1)
+    return values
+
+
+def _near(n: IntArray, ks: IntArray) -> NDArray[np.bool_]:
+    """Whether the p that problems [R] of n samples share at ks leaves each k below n a chance: one k always has.
+
+    A spread that is small beside the largest n may be many of a smaller n's, whose sum varies less.
+    """
+    center = n * shared_p(n, ks)
+    spread = np.sqrt(center * np.maximum(1 - center / n, 0.0))
+    away = np.where(ks < n[:, None], np.abs(ks - center[:, None]), 0.0).max(axis=1)
+    return np.asarray((away <= _SPREAD * spread) | (ks.size == 1))
+
+
+def _shared(field: Contenders, ks: IntArray) -> FloatArray:
     """Values [R, K] at ks that share a p: the decided ones by a bound, the others in chunks of like size."""
     values = np.full((field.n.size, ks.size), np.nan)
     valid = (ks > 0) & (ks < field.n[:, None])

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from store.analytics.statistics.arguments import FloatArray, IntArray
+from store.analytics.statistics.arguments import BoolArray, FloatArray, IntArray
 from store.analytics.statistics.binomial import binomial_pmf
 from store.analytics.statistics.plurality import tie_nodes
 
-NEGLIGIBLE = 1e-14  # chance of winning that may be left out at a time; the bounds on it are far from tight
+NEGLIGIBLE = 1e-11  # chance of winning that may be left out at a time; the bounds on it are far from tight
 TINY = 1e-300
 _DEGREES = np.arange(48)  # ties
 _NODES = 24
 _PARTS = 4
 _PIECE = 250_000  # multiplications
 _ORDERS = (1, 4)  # summations by parts: few where the angle is small, several where it is not
-_EXPONENT = 45.0  # windows leave out chances below exp(-45) on either side
+_EXPONENT = 36.0  # windows leave out chances below exp(-36) on either side
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Contenders:
     size: IntArray
     many: IntArray
 
-    def only(self, rows: IntArray) -> "Contenders":
+    def only(self, rows: IntArray | BoolArray) -> "Contenders":
         """Those rows."""
         return Contenders(self.n[rows], self.own[rows], self.size[rows], self.many[rows])
 
@@ -97,7 +97,7 @@ class Windows:
 def windows(size: IntArray, p: FloatArray, most: int) -> Windows:
     """Windows of binomials [U] up to `most` votes.
 
-    Outside lies less than exp(-45) on either side: P(|X - m| >= x) <= exp(-x^2 / 2(v + x/3)) for mean m and variance v
+    Outside lies less than exp(-36) on either side: P(|X - m| >= x) <= exp(-x^2 / 2(v + x/3)) for mean m and variance v
     (Bernstein), and P(X <= m - x) <= exp(-x^2 / 2m) (Chernoff). One chance comes from Loader's form, the others from
     their ratios.
     """

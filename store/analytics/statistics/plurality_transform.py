@@ -56,12 +56,18 @@ class _Factors:
     origin: IntArray
 
 
+def shared_p(n: IntArray, ks: IntArray) -> FloatArray:
+    """The p [...] of problems with n [...] samples at ks: that of their middle, or of the last k below n."""
+    middle = float(np.sqrt(float(ks.min()) * float(ks.max())))
+    return np.asarray(np.minimum(middle, np.where(ks < n[..., None], ks, 0).max(axis=-1)) / n)
+
+
 class PluralityTransform:
     """Rows [R] at ks [K] that share a p = k0/n; every row has some k below its n."""
 
     def __init__(self, field: Contenders, ks: IntArray) -> None:
         self.field, self.ks = field, ks
-        self.p = self._p(field.n)
+        self.p = shared_p(field.n, ks)
         n = field.n[:, None]
         self.normalizer = binomial_pmf(np.minimum(ks, n), n, self.p[:, None])
         self.scale = np.where(ks < n, self.normalizer, np.inf).min(axis=1)
@@ -69,18 +75,13 @@ class PluralityTransform:
         self.roots = np.exp(2j * np.pi * np.arange(self.length) / self.length)
         self._pair()
 
-    def _p(self, n: IntArray) -> FloatArray:
-        """The p of problems with n samples: that of the middle of the ks, or of the last k below n."""
-        middle = float(np.sqrt(float(self.ks.min()) * float(self.ks.max())))
-        return np.asarray(np.minimum(middle, np.where(self.ks < n[..., None], self.ks, 0).max(axis=-1)) / n)
-
     def _length(self) -> int:
         """Odd length of the transform: the sum has no mass to speak of that far from any of the ks."""
         low, high = int(self.ks.min()), int(self.ks.max())
         spread = 12 * np.sqrt(high * (1 - float(self.p.min())))
         sums = np.arange(max(0, int(low - spread - 30)), int(high + spread + 60))
         n = np.unique(self.field.n)
-        chance = binomial_pmf(sums, n[:, None], self._p(n)[:, None]).max(axis=0)
+        chance = binomial_pmf(sums, n[:, None], shared_p(n, self.ks)[:, None]).max(axis=0)
         likely = sums[chance > 0.1 * NEGLIGIBLE * self.scale.min()]
         return int(max(likely[-1] - low, high - likely[0])) + 1 | 1
 
@@ -95,7 +96,7 @@ class PluralityTransform:
         self.first = np.searchsorted(row, np.arange(field.n.size + 1))
         self.pair_place = np.arange(row.size) - self.first[row]
         self.kind_many = kinds[2]
-        self.kinds = windows(kinds[1], self._p(kinds[0]), int(self.ks.max()))
+        self.kinds = windows(kinds[1], shared_p(kinds[0], self.ks), int(self.ks.max()))
 
     def chances(self) -> FloatArray:
         """Values [R, K]; of no meaning where k >= n."""
