@@ -15,7 +15,7 @@ import duckdb
 from store.analytics.concepts import catalogue
 from store.analytics.contract import FACTS
 from store.analytics.literals import identifier, literal, quoted
-from store.analytics.segments import Segment, make_durable, reading
+from store.analytics.segments import Segment, flushing, make_durable, reading
 
 CATALOGUE = "catalogue.duckdb"
 _UNPUBLISHED = "catalogue.unpublished-"
@@ -57,32 +57,42 @@ def remove_unpublished(mirror: Path) -> None:
         file.unlink()
 
 
-def publish_new(connection: duckdb.DuckDBPyConnection, mirror: Path, fill: Callable[[], None]) -> None:
+def publish_new(
+    connection: duckdb.DuckDBPyConnection, mirror: Path, fill: Callable[[], None], new: Iterable[Segment]
+) -> None:
     """Make a catalogue with `fill`, which finds an empty one as the current one, and put it in place of the last.
 
-    The connection's transaction is committed here.
+    The connection's transaction is committed here, and the `new` segments are safe on disk before the catalogue is.
     """
     made = mirror / f"{_UNPUBLISHED}{os.getpid()}-new.duckdb"
     connection.execute(f"ATTACH {quoted(made)} AS made")
-    _publish(connection, mirror, made, "made", fill)
+    _publish(connection, mirror, made, "made", fill, new)
 
 
-def publish_changed(connection: duckdb.DuckDBPyConnection, mirror: Path, change: Callable[[], None]) -> None:
+def publish_changed(
+    connection: duckdb.DuckDBPyConnection, mirror: Path, change: Callable[[], None], new: Iterable[Segment]
+) -> None:
     """Change the copy of the last catalogue that is attached as `old`, and put it in its place.
 
-    The connection's transaction is committed here.
+    The connection's transaction is committed here, and the `new` segments are safe on disk before the catalogue is.
     """
-    _publish(connection, mirror, _copy(mirror), "old", change)
+    _publish(connection, mirror, _copy(mirror), "old", change, new)
 
 
 def _publish(
-    connection: duckdb.DuckDBPyConnection, mirror: Path, made: Path, name: str, write: Callable[[], None]
+    connection: duckdb.DuckDBPyConnection,
+    mirror: Path,
+    made: Path,
+    name: str,
+    write: Callable[[], None],
+    new: Iterable[Segment],
 ) -> None:
-    connection.execute(f"USE {name}")
-    write()
-    connection.execute("USE memory")
-    connection.execute("COMMIT")
-    connection.execute(f"DETACH {name}")
+    with flushing(mirror, new):
+        connection.execute(f"USE {name}")
+        write()
+        connection.execute("USE memory")
+        connection.execute("COMMIT")
+        connection.execute(f"DETACH {name}")
     put_in_place(made, mirror)
 
 

@@ -68,7 +68,7 @@ def _compact(connection: duckdb.DuckDBPyConnection, mirror: Path) -> CompactRepo
         retired += [Retired(segment.path, now) for segment in small]
     report = CompactReport(len(catalogue_file.read_segments(connection, "old")), len(listed) + len(merged))
     if merged:
-        _publish(connection, mirror, [*listed, *merged], retired, columns)
+        _publish(connection, mirror, listed, merged, retired, columns)
     return report
 
 
@@ -95,11 +95,13 @@ def _merge(
 def _publish(
     connection: duckdb.DuckDBPyConnection,
     mirror: Path,
-    segments: list[Segment],
+    left: list[Segment],
+    merged: list[Segment],
     retired: list[Retired],
     columns: Columns,
 ) -> None:
-    """The last catalogue again, reading other segments."""
+    """The last catalogue again, reading the segments that were left alone and the merged ones."""
+    segments = [*left, *merged]
 
     def change() -> None:
         catalogue_file.replace_fact_views(connection, mirror, segments, [fact.name for fact in FACTS], columns)
@@ -109,4 +111,4 @@ def _publish(
         catalogue_file.write_place(connection, mirror)
 
     connection.execute("BEGIN")
-    catalogue_file.publish_changed(connection, mirror, change)
+    catalogue_file.publish_changed(connection, mirror, change, merged)

@@ -149,10 +149,12 @@ def _run(work: Work, started: float) -> RefreshReport:
     rows = _pull(work) if changed else {}
     if work.old is None:
         state = _state(work, work.name)
-        catalogue_file.publish_new(work.connection, work.mirror, lambda: fill(work, state))
+        catalogue_file.publish_new(work.connection, work.mirror, lambda: fill(work, state), work.new)
     else:
         state = _state(work, work.name if changed else work.old.snapshot_id)
-        catalogue_file.publish_changed(work.connection, work.mirror, lambda: amend(work, state, changed, dimensions))
+        catalogue_file.publish_changed(
+            work.connection, work.mirror, lambda: amend(work, state, changed, dimensions), work.new
+        )
     return RefreshReport(
         state.snapshot_id,
         state.taken_at,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +13,8 @@ import duckdb
 
 from store.analytics.contract import PARTITION, Fact
 from store.analytics.literals import identifier, quoted
+
+_FLUSHED_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ def segments_folder(mirror: Path) -> Path:
 def write_segments(
     connection: duckdb.DuckDBPyConnection, staged: str, fact: Fact, mirror: Path, name: str
 ) -> list[Segment]:
-    """Write the rows of table `staged` as one segment a run, sorted by key, safe on disk when this returns."""
+    """Write the rows of table `staged` as one segment a run, sorted by key; `flushing` makes them safe on disk."""
     runs = connection.execute(f"SELECT DISTINCT run_id FROM {staged} ORDER BY 1").fetchall()  # noqa: S608
     return [_write(connection, staged, fact, int(run_id), mirror, name) for (run_id,) in runs]
 
@@ -48,7 +52,6 @@ def _write(
         f"TO {quoted(file)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {fact.row_group})"
     ).fetchone()
     assert result is not None
-    make_durable(file)
     return Segment(fact.name, run_id, str(relative), int(result[0]), file.stat().st_size)
 
 
@@ -58,7 +61,7 @@ def write_partitioned(
     """Write the rows of a query as segments of their runs in one pass, in the order in which they come.
 
     Nothing is held in memory but a buffer a run. Rows that one batch wrote stay together, which is what looking up one
-    sample needs. Safe on disk when this returns.
+    sample needs. `flushing` makes them safe on disk.
     """
     folder = segments_folder(mirror) / fact.name
     folder.mkdir(parents=True, exist_ok=True)
@@ -72,10 +75,22 @@ def write_partitioned(
     written = []
     for path, count, *_ in rows:
         file = Path(path)
-        make_durable(file)
         run_id = int(file.parent.name.removeprefix(f"{PARTITION}="))
         written.append(Segment(fact.name, run_id, str(file.relative_to(mirror)), int(count), file.stat().st_size))
     return written
+
+
+@contextmanager
+def flushing(mirror: Path, segments: Iterable[Segment]) -> Iterator[None]:
+    """Flush segments to the disk beside the body's work: all are safe there when it ends.
+
+    Several at once, as a disk waits for each alone about as long as for some together.
+    """
+    with ThreadPoolExecutor(_FLUSHED_AT_ONCE) as threads:
+        flushed = [threads.submit(make_durable, mirror / segment.path) for segment in segments]
+        yield
+        for one in flushed:
+            one.result()
 
 
 def make_durable(file: Path) -> None:
