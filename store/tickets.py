@@ -8,7 +8,7 @@ rests: then another of the queue that was sent. As many tickets as batches were 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -24,10 +24,11 @@ SAMPLES_A_MESSAGE = 64
 
 @dataclass(frozen=True)
 class Message:
-    """Batches sent together. `model_name` is None for those that are to be judged."""
+    """Batches of one run sent together. `model_name` is None for those that are to be judged."""
 
     model_name: str | None
     batch_ids: tuple[int, ...]
+    run_name: str = field(default="", compare=False)  # for the log alone
 
 
 @cache
@@ -39,7 +40,7 @@ def messages(connection: sa.Connection, batch_ids: Sequence[int]) -> list[Messag
     """Batches in their order, cut into messages: of one run, of one kind, and of no more samples than a message has."""
     query = b"""
         SELECT b.batch_id, b.run_id, b.verifier_id, CASE WHEN b.verifier_id IS NULL THEN m.name END,
-               b.end_index - b.first_index
+               b.end_index - b.first_index, r.name
         FROM unnest(%s::bigint[]) WITH ORDINALITY AS given (batch_id, place)
         JOIN store.batches AS b ON b.batch_id = given.batch_id
         JOIN store.runs AS r ON r.run_id = b.run_id
@@ -49,12 +50,13 @@ def messages(connection: sa.Connection, batch_ids: Sequence[int]) -> list[Messag
     cut: list[Message] = []
     of: tuple[Any, ...] = ()
     samples = 0
-    for batch_id, run_id, verifier_id, model_name, size in driver(connection).execute(query, [list(batch_ids)]):
+    found = driver(connection).execute(query, [list(batch_ids)])
+    for batch_id, run_id, verifier_id, model_name, size, run_name in found:
         if of == (run_id, verifier_id) and samples + size <= SAMPLES_A_MESSAGE:
-            cut[-1] = Message(model_name, (*cut[-1].batch_ids, batch_id))
+            cut[-1] = Message(model_name, (*cut[-1].batch_ids, batch_id), run_name)
             samples += size
         else:
-            cut.append(Message(model_name, (batch_id,)))
+            cut.append(Message(model_name, (batch_id,), run_name))
             of, samples = (run_id, verifier_id), size
     return cut
 

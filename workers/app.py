@@ -1,6 +1,6 @@
 """The Celery app. `celery -A workers.app worker -Q verify` works, and so does `passatk worker`.
 
-Messages carry a batch's id and nothing else: the store is the truth, the queue a hint.
+Messages carry ids of batches, and for the log their run's name: the store is the truth, the queue a hint.
 """
 
 from __future__ import annotations

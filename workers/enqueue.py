@@ -11,6 +11,7 @@ from store.connection import transaction
 from store.tickets import Message, mark_sent, messages
 from workers.app import app
 from workers.errors import BrokerUnreachable, QueueOfOtherKind
+from workers.logs import MESSAGE
 from workers.queues import VERIFY_QUEUE, draw_queue
 
 #: Batches whose messages are sent between two words with the store.
@@ -34,7 +35,9 @@ def _send(cut: Sequence[Message]) -> None:
                 name, queue = "passatk.verify", VERIFY_QUEUE
                 if message.model_name is not None:
                     name, queue = "passatk.generate", draw_queue(message.model_name)
-                app.send_task(name, args=list(message.batch_ids), queue=queue, producer=producer)
+                ids = list(message.batch_ids)
+                headers = {MESSAGE: {"run": message.run_name, "batches": ids}}
+                app.send_task(name, args=ids, queue=queue, producer=producer, headers=headers)
     except OperationalError as error:
         raise BrokerUnreachable(
             f"The broker does not answer ({error}): the batches are stored and are sent when it is back."

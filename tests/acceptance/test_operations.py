@@ -15,6 +15,11 @@ from tests.acceptance.conftest import STANDIN
 PROBLEMS, SAMPLES = 3, 192
 
 
+def batches_of(line: dict) -> list[int]:
+    """One id stands alone, several in a list."""
+    return line["batch"] if isinstance(line["batch"], list) else [line["batch"]]
+
+
 def _begin(house) -> None:
     house.benchmark(PROBLEMS)
     house.run("watched", SAMPLES)
@@ -78,6 +83,12 @@ def test_a_worker_told_to_stop_finishes_signs_off_and_can_be_watched(house) -> N
     assert {line["run"] for line in drawn} == {"watched"}
     assert {line["worker"] for line in drawn} == {listed["name"]}
     assert all(isinstance(line["batch"], int) for line in drawn)
+    # What Celery itself says of a message names the same: when it comes, and when its task is done.
+    of_celery = [json.loads(line) for line in lines if '"Task passatk.generate[' in line]
+    for words in ("received", "succeeded"):
+        said = [line for line in of_celery if f"] {words}" in line["message"]]
+        assert {line["run"] for line in said} == {"watched"}, words
+        assert {one for line in said for one in batches_of(line)} >= {line["batch"] for line in drawn}, words
 
 
 @pytest.mark.timeout(600)
