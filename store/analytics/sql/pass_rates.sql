@@ -50,7 +50,7 @@ SELECT
     p.c,
     p.undecided,
     CASE WHEN p.n > 0 THEN CAST(p.c AS DOUBLE PRECISION) / p.n END AS pass_rate,
-    a.distinct_answers,
+    CASE WHEN u.answers > 0 THEN coalesce(a.distinct_answers, 0) END AS distinct_answers,
     a.answer AS majority_answer,
     a.mostly_correct AS majority_correct,
     s.median_completion_tokens,
@@ -62,6 +62,7 @@ INNER JOIN analytics.runs AS r ON h.run_id = r.run_id
 INNER JOIN analytics.problem_counts AS p ON h.run_id = p.run_id AND h.verifier_id = p.verifier_id
 INNER JOIN analytics.problems AS q ON p.problem_id = q.problem_id
 LEFT JOIN analytics.sample_counts AS s ON p.run_id = s.run_id AND p.problem_id = s.problem_id
+LEFT JOIN analytics.verifier_uses AS u ON h.run_id = u.run_id AND h.answers_from_id = u.verifier_id
 LEFT JOIN ranked AS a ON p.run_id = a.run_id AND p.problem_id = a.problem_id AND a.place = 1
 WHERE $quarantined = 'include' OR NOT q.quarantined
 ORDER BY r.run_id, q.position
