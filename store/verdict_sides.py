@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,8 @@ class CostRow:
     gpu_seconds: float | None = None
 
 
+#: Largest 32-bit floating-point number.
+_LARGEST = (2 - 2**-23) * 2.0**127
 _COST_TYPES = ("int4", "int2", "int4", "int4", "int4", "int4", "float4")
 
 
@@ -59,12 +62,17 @@ _STEPS = _SideTable("step_scores", ("scores",), ("float4[]",))
 _COSTS = _SideTable("verdict_costs", tuple(CostRow.__dataclass_fields__), _COST_TYPES)
 
 
+def storable_score(score: float) -> float:
+    """The score as 32-bit numbers can hold it: the largest there is for one beyond, so that the order stays."""
+    return float(score) if math.isnan(score) else min(max(float(score), -_LARGEST), _LARGEST)
+
+
 def write_sides(connection: psycopg.Connection[Any], rows: Sequence[Any]) -> None:
     """Write what the verdict rows have beside them; verdicts with nothing beside cost one look at each."""
     tests = [(*_key(row), *test) for row in rows if row.tests for test in row.tests]
     if tests:
         _TESTS.write(connection, tests)
-    steps = [(*_key(row), [float(score) for score in row.steps]) for row in rows if row.steps is not None]
+    steps = [(*_key(row), list(map(storable_score, row.steps))) for row in rows if row.steps is not None]
     if steps:
         _STEPS.write(connection, steps)
     costs = [(*_key(row), *_cost(row.cost)) for row in rows if row.cost is not None]

@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 from store.batches import Batch
 from store.connection import driver
 from store.samples import Rows, copy_new, copy_rows, storable_completion
-from store.verdict_sides import CostRow, write_sides
+from store.verdict_sides import CostRow, storable_score, write_sides
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,7 @@ _VALUES_OF = attrgetter(*_NAMES)
 _KEY_OF = attrgetter(*_NAMES[:5])
 _OUTPUT_OF = attrgetter(*_NAMES[:6])
 _ANSWERS = [_NAMES.index(name) for name in ("answer", "answer_class")]
+_SCORE = _NAMES.index("score")
 _STAGING = "CREATE TEMPORARY TABLE IF NOT EXISTS staged_verdicts ({}) ON COMMIT DELETE ROWS".format(
     ", ".join(f"{name} {kind}" for name, kind in zip([*_NAMES, "detail"], [*_TYPES, "text"], strict=True))
 )
@@ -152,9 +153,11 @@ def _write_lacking(raw: psycopg.Connection[Any], rows: Sequence[VerdictRow]) -> 
 
 
 def _copied(row: VerdictRow) -> Sequence[Any]:
-    if not row.answer and not row.answer_class:
+    if not row.answer and not row.answer_class and row.score is None:
         return _VALUES_OF(row)
     values = list(_VALUES_OF(row))
+    # NaN is no score: nothing ranks by it, and JSON has no word for it.
+    values[_SCORE] = None if row.score is None or math.isnan(row.score) else storable_score(row.score)
     for place in _ANSWERS:
         if values[place]:
             values[place] = storable_completion(values[place])[:MAX_ANSWER]

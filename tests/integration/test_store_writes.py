@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import threading
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import psycopg
 import pytest
 
@@ -186,6 +188,19 @@ class TestVerdicts:
         assert workshop.rows(f"SELECT {key}, detail FROM store.verifier_outputs") == [  # noqa: S608
             (*(getattr(wrong, name) for name in key.split(", ")), detail)
         ]
+
+    def test_scores_that_no_short_number_holds_keep_their_order(
+        self, workshop: Any, row: Callable[..., VerdictRow]
+    ) -> None:
+        scores = [-math.inf, -1e300, -1.0, 1e39, math.inf, math.nan]
+        self._write(*(row(place, score=score, steps=[score]) for place, score in enumerate(scores)))
+        stored = [score for (score,) in workshop.rows("SELECT score FROM store.verdicts ORDER BY sample_index")]
+        most = np.finfo(np.float32).max
+        assert stored[:5] == pytest.approx([-most, -most, -1.0, most, most])
+        assert stored[5] is None
+        steps = [one for (one,) in workshop.rows("SELECT scores[1] FROM store.step_scores ORDER BY sample_index")]
+        assert steps[:5] == stored[:5]
+        assert math.isnan(steps[5])
 
     def test_are_never_changed_and_repeats_are_further_attempts(
         self, workshop: Any, row: Callable[..., VerdictRow]
