@@ -11,6 +11,7 @@ from dashboard.charts.palette import INK
 from dashboard.controls import Controls, choose_for_next_page
 from dashboard.figures.figure import Figure
 from dashboard.frame import behind_chart
+from dashboard.on_sight import on_sight, table_height
 from dashboard.scope import Row
 from dashboard.snapshots import Reading
 from dashboard.wording import count, percent, plain
@@ -32,11 +33,11 @@ def section(reading: Reading, controls: Controls, run: Row, judged: list[Row]) -
         except PassatkError as error:
             st.info(plain(f"{proxy}: {error}"))
             continue
-        _confusion(answer, run, proxy)
+        _confusion(controls, answer, run, proxy)
         _curve(reading, controls, run, proxy)
 
 
-def _confusion(answer: Answer, run: Row, proxy: str) -> None:
+def _confusion(controls: Controls, answer: Answer, run: Row, proxy: str) -> None:
     row, reference = answer.records[0], run["reference"]
     accepted, right = row["tp"] + row["fp"], row["tp"] + row["fn"]
     with st.grid(4, min_column_width=210):
@@ -46,23 +47,7 @@ def _confusion(answer: Answer, run: Row, proxy: str) -> None:
             f"{count(row['tp'])} of {count(accepted)} accepted",
         )
         _card(f"Recall of {plain(proxy)}", percent(row["recall"]), f"{count(row['tp'])} of {count(right)} correct")
-    st.dataframe(
-        [
-            {
-                "samples": f"accepted by {proxy}",
-                f"correct by {reference}": row["tp"],
-                f"incorrect by {reference}": row["fp"],
-            },
-            {
-                "samples": f"rejected by {proxy}",
-                f"correct by {reference}": row["fn"],
-                f"incorrect by {reference}": row["tn"],
-            },
-        ],
-        hide_index=True,
-        width="content",
-        alt=f"Samples by verdict of {proxy} and {reference}",
-    )
+    on_sight(controls, f"confusion {proxy}", table_height(2), lambda: _counts(row, proxy, reference))
     st.caption(
         plain(
             f"Samples that both verifiers decided. {count(row['fp'])} false positives: {proxy} accepts what "
@@ -81,6 +66,22 @@ def _confusion(answer: Answer, run: Row, proxy: str) -> None:
 
         st.switch_page(pages()["samples"])
     behind_chart("agreement", answer.sql, answer.notes)
+
+
+def _counts(row: Row, proxy: str, reference: str) -> None:
+    def line(word: str, correct: int, incorrect: int) -> Row:
+        return {
+            "samples": f"{word} by {proxy}",
+            f"correct by {reference}": count(correct),
+            f"incorrect by {reference}": count(incorrect),
+        }
+
+    st.dataframe(
+        [line("accepted", row["tp"], row["fp"]), line("rejected", row["fn"], row["tn"])],
+        hide_index=True,
+        width="content",
+        alt=f"Samples by verdict of {proxy} and {reference}",
+    )
 
 
 def _card(label: str, value: str, below: str) -> None:
@@ -109,4 +110,4 @@ def _curve(reading: Reading, controls: Controls, run: Row, proxy: str) -> None:
         f"{chosen['accepted']:,} accepted), recall {percent(chosen['recall'])}."
     )
     figure = Figure("thresholds", f"Thresholds of {proxy}", spec, caption, rows, answer.sql, answer.notes)
-    figure_block.show(figure, rows, f"thresholds {proxy}")
+    figure_block.show_on_sight(controls, figure, rows, f"thresholds {proxy}")

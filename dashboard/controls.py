@@ -33,9 +33,11 @@ class Controls:
         known: dict[str, Any] | None = st.session_state.get(_VISIT)
         self._came = known is None or known["page"] != page
         if known is None or self._came:
-            known = {"page": page, "address": self._address, "shown": None, "first": {}}
+            known = {"page": page, "address": self._address, "shown": None, "first": {}, "seen": set()}
             st.session_state[_VISIT] = known
         self._visit = known
+        #: Parts of the page that came into sight while the reader was on it.
+        self.seen: set[str] = known["seen"]
         self._moved = self._address != known["address"]  # Back, Forward, or an edited address
         known["address"] = self._address
         self.link = Link(self._address if self._came or self._moved else {})

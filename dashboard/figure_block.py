@@ -10,14 +10,19 @@ import streamlit as st
 
 from dashboard import readers
 from dashboard.charts.axes import narrow
+from dashboard.controls import Controls
 from dashboard.figures.figure import Figure
 from dashboard.folded import folded
 from dashboard.frame import behind_chart
+from dashboard.on_sight import on_sight
 from dashboard.rendering import FORMATS, rendered
 from dashboard.tables import csv_text
 from dashboard.wording import NONE, plain, plural
 
 _SQL_SAYS = "Returns the numbers of this chart, or the counts they are made of, in `passatk sql`, psql and here."
+
+#: Room kept for a chart that does not say its height, and for what stands below any, pixels.
+_CHART, _BELOW = 360, 150
 
 _TYPES = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf"}
 
@@ -37,6 +42,19 @@ def show(figure: Figure, rows: Sequence[Mapping[str, Any]], key: str, table: str
     if figure.caption:
         st.caption(plain(figure.caption))
     below(figure, rows, key, table)
+
+
+def show_on_sight(
+    controls: Controls,
+    figure: Figure,
+    rows: Sequence[Mapping[str, Any]],
+    key: str,
+    table: str = "Table and export",
+) -> None:
+    """The same for a chart below another: drawn once it is scrolled to."""
+    height = figure.spec.get("height")
+    room = _BELOW + (height if isinstance(height, int) else _CHART)
+    on_sight(controls, key, room, lambda: show(figure, rows, key, table))
 
 
 def below(figure: Figure, rows: Sequence[Mapping[str, Any]], key: str, table: str = "Table and export") -> None:

@@ -21,6 +21,9 @@ from store.errors import PassatkError
 
 _log = logging.getLogger("passatk.dashboard")
 
+#: A card is at least so wide, pixels: five of them beside each other in a window of 1280.
+CARD_WIDTH = 150
+
 Body = Callable[[Reading, Controls], None]
 
 
@@ -107,6 +110,11 @@ def _empty_mirror(error: NoSnapshot) -> None:
     st.code("passatk mirror refresh", language="bash")
     if st.button("Take first snapshot", type="primary"):
         take_new()
+
+
+def card_columns(cards: int) -> int:
+    """How many cards stand side by side where there is room: one row up to six, seven as four and three."""
+    return max(3, cards) if cards <= 6 else -(-cards // 2)
 
 
 def no_runs() -> None:

@@ -6,17 +6,25 @@ import streamlit as st
 
 from dashboard import figure_block
 from dashboard.charts.pass_rates import pass_rate_bins, pass_rate_spec
-from dashboard.controls import choose_for_next_page
+from dashboard.controls import Controls, choose_for_next_page
 from dashboard.figures.drawn import Counting, Drawn
 from dashboard.figures.figure import Figure
+from dashboard.on_sight import on_sight
 from dashboard.scope import Row
 from dashboard.snapshots import Reading
 from dashboard.wording import percent, plural
 
+#: Heights of a histogram and of the button below it, pixels.
+_HEIGHT, _BUTTON = 240, 40
 
-def section(reading: Reading, drawn: list[Drawn], counting: Counting) -> None:
-    """Pass rates of the problems, a chart a run."""
+
+def section(reading: Reading, controls: Controls, drawn: list[Drawn], counting: Counting) -> None:
+    """Pass rates of the problems, a chart a run; made once they are scrolled to."""
     st.header("How hard are the problems?", anchor=False)
+    on_sight(controls, "hardness", _HEIGHT + _BUTTON, lambda: _histograms(reading, drawn, counting), len(drawn))
+
+
+def _histograms(reading: Reading, drawn: list[Drawn], counting: Counting) -> None:
     alone = len(drawn) == 1
     records: list[Row] = []
     sql: list[str] = []
@@ -51,7 +59,7 @@ def section(reading: Reading, drawn: list[Drawn], counting: Counting) -> None:
 def _histogram(one: Drawn, records: list[Row]) -> None:
     most = max((row["n"] for row in records), default=0)
     bins = pass_rate_bins(records)
-    spec = pass_rate_spec(bins, one.curve.slot, most, title=one.curve.label, height=240)
+    spec = pass_rate_spec(bins, one.curve.slot, most, title=one.curve.label, height=_HEIGHT)
     with st.container(gap="xsmall"):
         figure_block.draw(spec, f"hardness {one.curve.label}")
         never = sum(part.problems for part in bins if part.never)

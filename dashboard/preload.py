@@ -20,10 +20,10 @@ _ALWAYS = ("Button", "Html", "Selectbox")
 #: path of a page -> the parts of Streamlit's front end that its first view is drawn with, by the names of their files.
 PARTS: dict[str, tuple[str, ...]] = {
     "/": (*_TABLE, "Metric", "TextInput"),
-    "/coverage": (*_CHART, "Multiselect", "ButtonGroup", "Checkbox", "Slider", "MenuButton", "Metric"),
-    "/precision": (*_CHART, "Slider", "Metric"),
-    "/cost": (*_CHART, "Multiselect", "ButtonGroup", "Slider", "NumberInput"),
-    "/compare": (*_CHART, "Multiselect", "Slider"),
+    "/coverage": (*_CHART, "BidiComponent", "Multiselect", "ButtonGroup", "Checkbox", "Slider", "MenuButton", "Metric"),
+    "/precision": (*_CHART, "BidiComponent", "Slider", "Metric"),
+    "/cost": (*_CHART, "BidiComponent", "Multiselect", "ButtonGroup", "Slider", "NumberInput"),
+    "/compare": (*_CHART, "BidiComponent", "Multiselect", "Slider"),
     "/problems": (*_CHART, *_TABLE, "ButtonGroup", "Checkbox"),
     "/samples": ("StreamlitSyntaxHighlighter", "ButtonGroup", "Pagination", "Radio", "TextInput"),
     "/sql": ("BidiComponent", "TextInput"),

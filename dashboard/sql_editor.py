@@ -1,26 +1,19 @@
-"""The SQL editor: CodeMirror with the snapshot's own names, from this package's files alone.
-
-Where no browser is (tests in process) the component draws nothing; the text lives in the session either way.
-"""
+"""The SQL editor: CodeMirror with the snapshot's own names. Its text lives in the session, browser or not."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from streamlit.components.v2.get_bidi_component_manager import get_bidi_component_manager
-from streamlit.components.v2.manifest_scanner import ComponentConfig, ComponentManifest
 
+from dashboard.own_components import component
 from dashboard.snapshots import Reading, functions, schema
 from dashboard.wording import plural
 
 #: Where the text is kept in the session, and how often the server (not the reader) has put another one there.
 TEXT, _VERSION = "sql text", "sql text version"
 _KEY = "sql editor"
-_NAME = "passatk.sql_editor"
 
 
 def put(text: str) -> None:
@@ -71,14 +64,4 @@ def _names(reading: Reading) -> dict[str, Any]:
 
 
 def _component() -> Any:
-    # One registration for each server: its manager serves the files, under the page's own address.
-    return _registered(get_bidi_component_manager())
-
-
-@cache
-def _registered(manager: Any) -> Any:
-    """The files are declared here and not in a manifest: an editable install has none that Streamlit would find."""
-    folder = Path(__file__).parent
-    manifest = ComponentManifest("passatk", "1", [ComponentConfig("sql_editor", "editor/assets")])
-    manager.register_from_manifest(manifest, folder)
-    return st.components.v2.component(_NAME, js="editor.js", html='<div class="editor"></div>')
+    return component("sql_editor", "editor.js", '<div class="editor"></div>')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import streamlit as st
 
@@ -20,6 +21,7 @@ from dashboard.figures.comparison import (
 )
 from dashboard.figures.drawn import STANDARD
 from dashboard.frame import no_runs, view
+from dashboard.on_sight import on_sight, table_height
 from dashboard.scope import REFERENCE, Row, Scope
 from dashboard.snapshots import Reading
 from dashboard.wording import NONE, percent, plain, plural
@@ -27,6 +29,8 @@ from store.errors import PassatkError
 
 #: Settings in whose difference nobody is interested: they differ between any two runs.
 _OWN = ("run", "fingerprint", "created_at", "provenance", "price_from")
+#: Height of a button below a table, pixels.
+_BUTTON = 56
 
 
 @view("Compare", "Does one run solve more problems than another, beyond what chance explains?")
@@ -48,7 +52,7 @@ def page(reading: Reading, controls: Controls) -> None:
     _difference(reading, controls, chosen, judged, baseline, verifier)
     others = [name for name in names if name != baseline]
     _problems(reading, controls, chosen, baseline, others)
-    _settings(reading, names)
+    _settings(reading, controls, names)
 
 
 def _verifier(reading: Reading, controls: Controls, names: list[str]) -> str | None:
@@ -83,7 +87,7 @@ def _difference(
             for cell in figure.records
             if cell["text"]
         ]
-        figure_block.show(figure, table, "matrix")
+        figure_block.show_on_sight(controls, figure, table, "matrix")
 
 
 def _problems(reading: Reading, controls: Controls, chosen: Scope, baseline: str, others: list[str]) -> None:
@@ -96,13 +100,13 @@ def _problems(reading: Reading, controls: Controls, chosen: Scope, baseline: str
         {"problem": row["problem"], name: percent(row["run_rate"]), baseline: percent(row["baseline_rate"])}
         for row in figure.records
     ]
-    figure_block.show(figure, table, "pairs")
+    figure_block.show_on_sight(controls, figure, table, "pairs")
     st.caption(
         "Below, a problem counts as solved by a run when any of its samples is correct, so a run with more samples has "
         "more chances; the chart of differences compares at equal k."
     )
     for one in others:
-        _flips(reading, baseline, one)
+        on_sight(controls, f"flips {one}", table_height(1) + _BUTTON, partial(_flips, reading, baseline, one))
 
 
 def _flips(reading: Reading, baseline: str, name: str) -> None:
@@ -139,23 +143,22 @@ def _listed(problems: set[str]) -> str:
     return f"{len(problems)}" + (f": {', '.join(shown)}" if shown else "") + (f" and {rest} more" if rest else "")
 
 
-def _settings(reading: Reading, names: list[str]) -> None:
+def _settings(reading: Reading, controls: Controls, names: list[str]) -> None:
     rows = reading.ask("run_settings", run=names).records
     differing = [name for name in rows[0] if name not in _OWN and len({str(row[name]) for row in rows}) > 1]
     st.header("What differs", anchor=False)
     if not differing:
         st.caption("Nothing of what is recorded about these runs differs but their samples.")
         return
-    st.dataframe(
-        [
-            {"setting": name.replace("_", " "), **{row["run"]: _text(name, row[name]) for row in rows}}
-            for name in differing
-        ],
-        hide_index=True,
-        placeholder=NONE,
-        width="content",
-        alt="Settings that differ between the runs",
-    )
+    table = [
+        {"setting": name.replace("_", " "), **{row["run"]: _text(name, row[name]) for row in rows}}
+        for name in differing
+    ]
+    on_sight(controls, "what differs", table_height(len(table)), lambda: _differing(table))
+
+
+def _differing(table: list[Row]) -> None:
+    st.dataframe(table, hide_index=True, placeholder=NONE, width="content", alt="Settings that differ between the runs")
 
 
 def _text(name: str, value: object) -> str:

@@ -11,7 +11,9 @@ from dashboard.controls import Controls
 from dashboard.figures.cost import Costed, Price, Way, cost_figure, costed, unit_of, ways
 from dashboard.figures.drawn import Wanted
 from dashboard.figures.spending import Paying
-from dashboard.frame import no_runs, view
+from dashboard.folded import folded
+from dashboard.frame import CARD_WIDTH, card_columns, no_runs, view
+from dashboard.on_sight import on_sight, table_height
 from dashboard.scope import Row, Scope
 from dashboard.size_control import model_sizes
 from dashboard.snapshots import Reading
@@ -117,7 +119,7 @@ def _cards(made: list[Costed], marker: int, quantity: Quantity, unit: str) -> No
     money = quantity.key in (DOLLARS.key, TOTAL.key)
     name = "US$" if money else quantity.label
     st.caption(plain(f"{name} per solved {unit} at k = {marker:,}"))
-    with st.grid(min(5, max(3, len(made))), min_column_width=190):
+    with st.grid(card_columns(len(made)), min_column_width=CARD_WIDTH):
         for one in made:
             row = next((row for row in one.rows if row["k"] == marker), None)
             point = one.curve.at(marker)
@@ -178,9 +180,12 @@ def _cheapest(reading: Reading, made: list[Costed], controls: Controls, quantity
     else:
         top = max(found, key=lambda way: way.row["coverage"])
         st.markdown(plain(f"No run here reaches {target} %: {top.run} gets furthest, {percent(top.row['coverage'])}."))
-    st.dataframe(
-        [_way(one, quantity, unit) for one in found], hide_index=True, width="content", alt="Cheapest k of each run"
-    )
+    table = [_way(one, quantity, unit) for one in found]
+    on_sight(controls, "cheapest", table_height(len(table)), lambda: _ways(table))
+
+
+def _ways(table: list[Row]) -> None:
+    st.dataframe(table, hide_index=True, width="content", alt="Cheapest k of each run")
 
 
 def _way(one: Way, quantity: Quantity, unit: str) -> Row:
@@ -203,36 +208,39 @@ def _tried(chosen: Scope) -> dict[str, Price]:
 
 def _prices(reading: Reading, chosen: Scope) -> None:
     """The stored price of each model, and an editor of prices that last for the visit."""
-    with st.expander("Prices"):
-        settings = reading.ask("run_settings", run=chosen.names).records
-        kept: dict[str, Price] = st.session_state.setdefault(_TRIED, {})
-        table = {
-            row["model"]: {
-                "model": row["model"],
-                "prompt, US$ per M tokens": _first(kept, row["model"], "prompt", row["input_usd_per_mtok"]),
-                "completion, US$ per M tokens": _first(kept, row["model"], "completion", row["output_usd_per_mtok"]),
-                "stored price from": str(row["price_from"]) if row["price_from"] else "none stored",
-            }
-            for row in settings
+    folded("Prices", "prices", lambda: _price_editor(reading, chosen))
+
+
+def _price_editor(reading: Reading, chosen: Scope) -> None:
+    settings = reading.ask("run_settings", run=chosen.names).records
+    kept: dict[str, Price] = st.session_state.setdefault(_TRIED, {})
+    table = {
+        row["model"]: {
+            "model": row["model"],
+            "prompt, US$ per M tokens": _first(kept, row["model"], "prompt", row["input_usd_per_mtok"]),
+            "completion, US$ per M tokens": _first(kept, row["model"], "completion", row["output_usd_per_mtok"]),
+            "stored price from": str(row["price_from"]) if row["price_from"] else "none stored",
         }
-        st.caption(
-            "Edit a price to see what would change. Nothing is stored: `passatk price set --model MODEL --input USD "
-            "--output USD --from DATE` does that."
-        )
-        edited = st.data_editor(
-            list(table.values()),
-            hide_index=True,
-            width="content",
-            disabled=["model", "stored price from"],
-            key=f"price editor {len(kept)} {'|'.join(table)}",
-        )
-        left, right = st.columns([1, 4])
-        if left.button("Try these prices", icon=":material/science:"):
-            st.session_state[_TRIED] = kept | _changed(edited, settings)
-            st.rerun()
-        if kept and right.button("Back to the stored prices", type="tertiary"):
-            st.session_state[_TRIED] = {}
-            st.rerun()
+        for row in settings
+    }
+    st.caption(
+        "Edit a price to see what would change. Nothing is stored: `passatk price set --model MODEL --input USD "
+        "--output USD --from DATE` does that."
+    )
+    edited = st.data_editor(
+        list(table.values()),
+        hide_index=True,
+        width="content",
+        disabled=["model", "stored price from"],
+        key=f"price editor {len(kept)} {'|'.join(table)}",
+    )
+    left, right = st.columns([1, 4])
+    if left.button("Try these prices", icon=":material/science:"):
+        st.session_state[_TRIED] = kept | _changed(edited, settings)
+        st.rerun()
+    if kept and right.button("Back to the stored prices", type="tertiary"):
+        st.session_state[_TRIED] = {}
+        st.rerun()
 
 
 def _first(kept: dict[str, Price], model: str, side: str, stored: float | None) -> float | None:

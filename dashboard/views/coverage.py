@@ -14,7 +14,7 @@ from dashboard.charts.quantities import QUANTITIES, SAMPLES
 from dashboard.controls import Controls
 from dashboard.figures.coverage import CoverageFigure, View, coverage_figure, coverage_table, small_multiples
 from dashboard.figures.drawn import BOUNDS, COMPLETE, STRICT, Counting, Drawn, Wanted, coverage_curves
-from dashboard.frame import no_runs, undecided_chip, view
+from dashboard.frame import CARD_WIDTH, card_columns, no_runs, undecided_chip, view
 from dashboard.scope import REFERENCE, Row, Scope
 from dashboard.size_control import model_sizes
 from dashboard.snapshots import Reading
@@ -63,7 +63,7 @@ def page(reading: Reading, controls: Controls) -> None:
     else:
         _overlay(reading, drawn, _at(looked, marker))
     _not_drawn(drawn, judged)
-    hardness.section(reading, drawn, looked.counting)
+    hardness.section(reading, controls, drawn, looked.counting)
 
 
 def _at(looked: View, marker: int) -> View:
@@ -152,7 +152,7 @@ def wanted(chosen: Scope, choices: list[str]) -> list[Wanted]:
 
 
 def _cards(drawn: list[Drawn], marker: int) -> None:
-    with st.grid(min(6, max(3, len(drawn))), min_column_width=190):
+    with st.grid(card_columns(len(drawn)), min_column_width=CARD_WIDTH):
         for one in sorted(drawn, key=lambda one: one.curve.last.value, reverse=True):
             point = one.curve.at(marker)
             st.metric(

@@ -9,7 +9,7 @@ from dashboard import agreement, figure_block, scope
 from dashboard.charts.curves import Curve
 from dashboard.controls import Controls
 from dashboard.figures.selection import Selection, selection, selection_figure, selection_table
-from dashboard.frame import no_runs, undecided_chip, view
+from dashboard.frame import CARD_WIDTH, card_columns, no_runs, undecided_chip, view
 from dashboard.scope import Row
 from dashboard.snapshots import Reading
 from dashboard.wording import NONE, percent, plain, points
@@ -76,7 +76,7 @@ def _draw(found: Selection, ceiling: Curve, controls: Controls, run: Row) -> Non
 def _cards(ceiling: Curve, found: Selection, marker: int, run: str) -> None:
     held = ceiling.at(marker)
     cards = 1 + len(found.methods) + (found.plateau is not None)
-    with st.grid(min(5, max(3, cards)), min_column_width=190):
+    with st.grid(card_columns(cards), min_column_width=CARD_WIDTH):
         _card(f"Coverage at k = {marker:,}", percent(held.value if held else None), f"{plain(run)}, the ceiling")
         for curve in found.methods:
             point = curve.at(marker)

@@ -78,6 +78,7 @@ def settle(page: Page) -> None:
     content = page.evaluate("document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight")
     page.set_viewport_size({"width": WIDTH, "height": min(TALLEST, max(HEIGHT, content + 20))})
     page.mouse.move(2, 2)
+    expect(page.locator("[class*='st-key-in-sight']")).to_have_count(0, timeout=60_000)  # all of it is in sight now
     page.wait_for_timeout(700)
 
 

@@ -149,13 +149,23 @@ class Watched:
             timeout=30_000
         )
 
+    def scroll(self) -> None:
+        """Down to the end of the page, until everything that waits to be scrolled to is drawn."""
+        waiting = self.page.locator("[class*='st-key-in-sight']")
+        while waiting.count():
+            here = waiting.first.get_attribute("class")
+            waiting.first.scroll_into_view_if_needed()
+            expect(self.page.locator(f"[class='{here}']")).to_have_count(0, timeout=30_000)
+            self.idle()
+
     def drawn(self, path: str) -> None:
-        """Until the page of this path shows what it is for: a curve, or what the store says now."""
+        """Until the page of this path shows what it is for, a curve or what the store says now, to its end."""
         if path in ("coverage", "precision", "cost", "compare"):
             self.chart()
         if path == "workers":
             expect(self.page.get_by_role("heading", name="Runs under way")).to_be_visible(timeout=30_000)
         self.idle()
+        self.scroll()
 
     def card(self, label: str) -> str:
         found = self.page.get_by_test_id("stMetric").filter(has_text=label)

@@ -231,6 +231,25 @@ def test_the_sql_behind_a_chart_is_made_when_it_is_unfolded(watched: Watched, se
     watched.idle()
 
 
+def test_what_lies_below_is_drawn_when_it_is_scrolled_to_and_moves_nothing(watched: Watched, served: Served) -> None:
+    watched.go(f"{served.url}/coverage?run={BIG}&run={SMALL}")
+    watched.chart()
+    charts = watched.page.get_by_test_id("stVegaLiteChart")
+    expect(charts).to_have_count(1)
+    watched.page.wait_for_timeout(500)
+    expect(charts).to_have_count(1)
+    heading = watched.page.get_by_role("heading", name="How hard are the problems?")
+    watched.in_view(heading)
+    before = heading.bounding_box()
+    expect(charts).to_have_count(3, timeout=30_000)
+    expect(watched.page.get_by_text("on log bins")).to_be_visible()
+    watched.idle()
+    assert heading.bounding_box() == before
+    watched.page.get_by_text("95 % interval", exact=True).click()
+    watched.idle()
+    expect(charts).to_have_count(3)
+
+
 def test_a_run_without_a_price_is_said_to_have_none(watched: Watched, served: Served) -> None:
     watched.go(f"{served.url}/cost?run={UNPRICED}")
     main = watched.page.get_by_test_id("stMain")

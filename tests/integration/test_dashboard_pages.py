@@ -18,6 +18,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import dashboard
+from dashboard.on_sight import _on_sight
 from store import connection, embedded, model_registry
 from store.analytics import open_snapshot
 from store.analytics.refresh import refresh
@@ -54,9 +55,10 @@ def mirror(server: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No timers, nothing kept from one test to the next, and whatever AppTest cannot unfold is unfolded."""
+    """No timers, nothing kept from one test to the next; what AppTest cannot unfold or scroll to is there."""
     monkeypatch.setenv("PASSATK_LIVE", "0")
     monkeypatch.setattr("dashboard.folded.is_open", lambda _place: True)
+    monkeypatch.setattr("dashboard.on_sight._on_sight", lambda _controls, _key, _height, fill, _parts: fill())
     yield
     st.cache_resource.clear()
 
@@ -106,6 +108,19 @@ def test_a_page_opens_without_an_error(name: str, seeded: Path) -> None:
     assert not test.exception
     assert not test.error
     assert "Snapshot" in shown(test)
+
+
+def test_what_lies_below_the_first_chart_is_made_once_it_is_in_sight(
+    seeded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboard.on_sight._on_sight", _on_sight)
+    test = page("coverage", run=[BIG, SMALL])
+    assert "How hard are the problems?" in shown(test)
+    assert "on log bins" not in shown(test)
+    test.session_state["visit"]["seen"].add("hardness")
+    test.run()
+    assert "on log bins" in shown(test)
+    assert [button.label for button in test.button if "never solved" in button.label]
 
 
 def test_the_first_page_lists_every_run(seeded: Path) -> None:
