@@ -73,7 +73,7 @@ class Controls:
         )
 
     @staticmethod
-    def choose(name: str, value: str) -> None:
+    def choose(name: str, value: str | int) -> None:
         """Set a choice from a callback, before the page is run again."""
         st.session_state[_key(name)] = value
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import access, readers, snapshots
-from dashboard.controls import Controls
+from dashboard.controls import Controls, choose_for_next_page
 from dashboard.folded import folded
 from dashboard.freshness import freshness, take_new
 from dashboard.snapshots import Reading
@@ -89,10 +91,19 @@ def _guarded(body: Callable[[], None]) -> None:
         body()
     except PassatkError as error:
         st.error(str(error))
-    except Exception:
+    except Exception as error:
         mark = uuid.uuid4().hex[:8]
         _log.exception("page failed, error id %s", mark)
         st.error(f"This page failed by a fault of its own. The dashboard's log has the details under error id {mark}.")
+        st.caption("To report it, copy this:")
+        st.code(_details(mark, error), language=None, wrap_lines=True)
+
+
+def _details(mark: str, error: Exception) -> str:
+    """What a report of a fault needs, without anything that a page has read."""
+    address = (st.context.url or "").split("?")[0]
+    at = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"error id {mark} · {type(error).__name__} · {address} · {at} · passatk {version('passatk')}"
 
 
 def _link_notice(controls: Controls, reading: Reading) -> None:
@@ -142,12 +153,17 @@ def behind_chart(key: str, sql: str, notes: Sequence[str] = (), caption: str = "
     folded("SQL behind this chart", f"{key} SQL", fill)
 
 
-def undecided_chip(undecided: int) -> None:
-    """Say how many samples no verifier could decide."""
-    if undecided:
-        st.badge(
-            f"{plural(undecided, 'undecided sample')} left out",
-            icon=":material/help:",
-            color="orange",
-            help="The verifier or its host broke on them. They leave n and do not count as wrong. See Data health.",
-        )
+def undecided_chip(undecided: int, run: str | None = None) -> None:
+    """Say how many samples no verifier could decide; a press leads to Data health, of this run where there is one."""
+    if undecided and st.button(
+        f"{plural(undecided, 'undecided sample')} left out",
+        key="undecided",
+        icon=":material/help:",
+        type="tertiary",
+        help="The verifier or its host broke on them. They leave n and do not count as wrong. Opens Data health.",
+    ):
+        if run is not None:
+            choose_for_next_page(of=run)
+        from dashboard.navigation import pages
+
+        st.switch_page(pages()["health"])

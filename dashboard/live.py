@@ -87,6 +87,13 @@ def latest(patience: float = 15.0) -> tuple[dict[str, Any] | None, str | None]:
     return feed.state, feed.error
 
 
+def heard() -> tuple[dict[str, Any] | None, str | None]:
+    """(state, error) as far as known, without waiting for either."""
+    feed = _feed()
+    feed.ask()
+    return feed.state, feed.error
+
+
 @dataclass(frozen=True)
 class Stored:
     """What the store holds in all, or since when it does not answer; both None while it has not answered yet."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import scope
+from dashboard import acting, readers, scope
 from dashboard.controls import choose_for_next_page
 from dashboard.hostile_text import draw_text
 from dashboard.scope import Row
@@ -58,6 +58,7 @@ def draw(reading: Reading, row: Row, run: Row, choice: str, rates: dict[str, dic
         _reference(row, said)
         _ways(reading, run, row, choice, verifier, clusters)
         _every_run(row["problem"], rates)
+        _quarantine(row, run)
 
 
 def _answers(clusters: list[Row]) -> None:
@@ -128,6 +129,28 @@ def _ways(reading: Reading, run: Row, row: Row, choice: str, verifier: str | Non
         if n and _button("A sample at random"):
             _open(run, row, choice, **_at_random(reading, run, row, verifier))
     st.caption(f"{plural(n, 'judged sample')}, {plural(row['undecided'] or 0, 'undecided one')}.")
+
+
+_SET_ASIDE = (
+    "Its samples and verdicts stay; every page can leave it out under Quarantined. Shown from the next snapshot on."
+)
+_TAKE_BACK = "It takes part again, also where Quarantined is off. Shown from the next snapshot on."
+
+
+def _quarantine(row: Row, run: Row) -> None:
+    """Set the problem aside or take it back; readers who are no operators see the command."""
+    acting.said()
+    verb = "release" if row["quarantined"] else "quarantine"
+    words = ("problem", verb, "--", run["benchmark"], row["problem"])
+    label = "Take this problem back" if row["quarantined"] else "Set this problem aside"
+    if not readers.may("operator"):
+        given = words if row["quarantined"] else (*words[:2], "--reason=REASON", *words[2:])
+        with st.popover(label, type="tertiary"):
+            st.caption("For operators, on the command line:")
+            st.code(acting.command_line(given), language="bash", wrap_lines=True)
+    elif st.button(f"{label} …", key="quarantine", icon=":material/block:", type="tertiary"):
+        explains = _TAKE_BACK if row["quarantined"] else _SET_ASIDE
+        acting.confirm(f"{label}: {row['problem']}", explains, words, asks_why=not row["quarantined"])
 
 
 def _button(label: str) -> bool:

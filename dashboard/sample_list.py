@@ -141,7 +141,26 @@ def choose_sample(
             label_visibility="collapsed",
             format_func=lambda key: _line(by_index[key]),
         )
+    _steps(controls, list(by_index), index, number, pages)
     return int(index)
+
+
+def _steps(controls: Controls, indices: list[str], index: str, number: int, pages: int) -> None:
+    """The sample before and the one after, by button or arrow key; at the ends of a page of the list, the next page."""
+    at = indices.index(index)
+
+    def go(by: int) -> None:
+        if 0 <= at + by < len(indices):
+            controls.choose("sample", indices[at + by])
+        else:
+            controls.choose("page", number + by)
+
+    with st.container(horizontal=True, gap="small"):
+        for by, label, key, ends in (
+            (-1, "Previous", "Left", number == 1 and at == 0),
+            (1, "Next", "Right", number == pages and at == len(indices) - 1),
+        ):
+            st.button(label, key=label.lower(), shortcut=key, disabled=ends, on_click=go, args=(by,))
 
 
 def _line(row: Row) -> str:

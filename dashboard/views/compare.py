@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 
 import streamlit as st
 
@@ -105,8 +104,13 @@ def _problems(reading: Reading, controls: Controls, chosen: Scope, baseline: str
         "Below, a problem counts as solved by a run when any of its samples is correct, so a run with more samples has "
         "more chances; the chart of differences compares at equal k."
     )
+    height = len(others) * (table_height(1) + _BUTTON)
+    on_sight(controls, "flips", height, lambda: _all_flips(reading, baseline, others))
+
+
+def _all_flips(reading: Reading, baseline: str, others: list[str]) -> None:
     for one in others:
-        on_sight(controls, f"flips {one}", table_height(1) + _BUTTON, partial(_flips, reading, baseline, one))
+        _flips(reading, baseline, one)
 
 
 def _flips(reading: Reading, baseline: str, name: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import run_drawer, scope, tables
+from dashboard import run_drawer, scope, tables, under_way
 from dashboard.answers import Answer
 from dashboard.controls import Controls, choose_for_next_page
 from dashboard.frame import no_runs, view
@@ -48,6 +48,7 @@ def page(reading: Reading, controls: Controls) -> None:
         for row in shown
     ]
     tables.download(exported, "runs")
+    under_way.strip()
 
 
 def _tiles(reading: Reading, rows: list[Row], far: dict[str, Progress]) -> None:

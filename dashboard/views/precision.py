@@ -31,7 +31,7 @@ def page(reading: Reading, controls: Controls) -> None:
     if not judged or run["reference"] is None:
         st.info(f"No verifier has judged {plain(run['run'])} yet. Judge it with `passatk verify --run {run['run']}`.")
         return
-    undecided_chip(run["undecided"] or 0)
+    undecided_chip(run["undecided"] or 0, run["run"])
     st.header("Selection accuracy", anchor=False)
     st.caption("Precision in its first meaning: the share of problems whose selected sample is correct.")
     _selection(reading, controls, run, judged, aside)

@@ -47,7 +47,7 @@ def page(reading: Reading, controls: Controls) -> None:
         asked = {"run": run["run"], "verifier": scope.judged_by(choice, run)}
         answer = reading.ask("pass_rates", **asked, quarantined=quarantined)
         _set_aside(reading.ask("pass_rates", **asked, quarantined="include"), quarantined)
-        undecided_chip(sum(row["undecided"] or 0 for row in answer.records))
+        undecided_chip(sum(row["undecided"] or 0 for row in answer.records), run["run"])
     if not answer.records:
         st.info("Every problem of this benchmark is quarantined. Turn Quarantined on to see them.")
         return

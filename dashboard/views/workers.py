@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import access, figure_block, live, readers
+from dashboard import acting, figure_block, live, readers, under_way
 from dashboard.charts.activity import latency_spec, throughput_spec
 from dashboard.controls import Controls
 from dashboard.frame import view
@@ -114,36 +114,7 @@ def _runs(runs: list[dict[str, Any]]) -> None:
     if not runs:
         st.info("No run has work left or was written to in the last hour.")
         return
-    rows = [
-        {
-            "run": one["run"],
-            "status": "stalled" if one["stalled"] else one["state"] if one["state"] != "open" else _status(one),
-            "drawn": (one["samples"] / one["wanted"]) if one["wanted"] else None,
-            "samples": one["samples"],
-            "judged": one["judged"],
-            "samples/s": round(float(one["samples_per_second"]), 1),
-            "verdicts/s": round(float(one["verdicts_per_second"]), 1),
-            "ETA": _eta(one),
-            "batches open": one["open_batches"],
-            "set aside": one["failed_batches"],
-            "last error": plain((one["error"] or "")[:200]),
-        }
-        for one in runs
-    ]
-    config = {"drawn": st.column_config.ProgressColumn("drawn", min_value=0.0, max_value=1.0, format="percent")}
-    st.dataframe(rows, hide_index=True, column_config=config, alt="Runs under way", key="live runs")
-
-
-def _status(run: dict[str, Any]) -> str:
-    return "running" if run["open_batches"] else "idle"
-
-
-def _eta(run: dict[str, Any]) -> str:
-    left = (run["wanted"] or 0) - run["samples"]
-    rate = float(run["samples_per_second"])
-    if left <= 0 or not run["wanted"]:
-        return ""
-    return f"{left / rate / 60:,.0f} min" if rate else "no progress"
+    under_way.table(runs, "live runs")
 
 
 def _queues(queues: list[dict[str, Any]]) -> None:
@@ -200,26 +171,12 @@ def _actions(controls: Controls) -> None:
         action = controls.one("action", [*_COMMANDS], "Pause", st.selectbox, label="Action", width=280)
         words = _words(action, run)
         if readers.may("operator") and st.button(f"{action} …", key="act"):
-            _confirm(action, run, words)
-    said = st.session_state.pop("act said", None)
-    if said:
-        (st.success if said[0] else st.error)(plain(said[1]))
+            acting.confirm(f"{action}: {run}", _COMMANDS[action][2], words)
+    acting.said()
     st.caption("On the command line:" if readers.may("operator") else "For operators, on the command line:")
-    st.code(" ".join(("passatk", *words)), language="bash")
+    st.code(acting.command_line(words), language="bash")
 
 
 def _words(action: str, run: str) -> tuple[str, ...]:
     group, verb, _ = _COMMANDS[action]
     return (group, verb, run, "--retry") if verb == "failed" else (group, verb, run)
-
-
-@st.dialog("Act on a run")
-def _confirm(action: str, run: str, words: tuple[str, ...]) -> None:
-    st.markdown(f"**{action}: {plain(run)}**")
-    st.caption(_COMMANDS[action][2])
-    st.code(" ".join(("passatk", *words)), language="bash")
-    if st.button("Do it", type="primary", key="act confirmed"):
-        access.require("operator", readers.reader())  # buttons hide, this refuses
-        with st.spinner("Working"):
-            st.session_state["act said"] = live.command(*words)
-        st.rerun()

@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -151,12 +152,17 @@ class Watched:
 
     def scroll(self) -> None:
         """Down to the end of the page, until everything that waits to be scrolled to is drawn."""
-        waiting = self.page.locator("[class*='st-key-in-sight']")
-        while waiting.count():
-            here = waiting.first.get_attribute("class")
-            waiting.first.scroll_into_view_if_needed()
-            expect(self.page.locator(f"[class='{here}']")).to_have_count(0, timeout=30_000)
-            self.idle()
+        until = time.monotonic() + 60
+        while self.page.evaluate(
+            """() => {
+                const waiting = document.querySelector("[class*='st-key-in-sight']")
+                waiting?.scrollIntoView()
+                return waiting !== null
+            }"""
+        ):
+            assert time.monotonic() < until, "a part of the page that is in sight is not drawn"
+            self.page.wait_for_timeout(50)
+        self.idle()
 
     def drawn(self, path: str) -> None:
         """Until the page of this path shows what it is for, a curve or what the store says now, to its end."""

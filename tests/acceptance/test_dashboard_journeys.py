@@ -159,6 +159,52 @@ def test_a_confirmed_pause_is_a_pause_in_the_store(watched: Watched, served: Ser
     assert state(served, SMALL) == "paused"
 
 
+@pytest.fixture
+def released(served: Served) -> Iterator[None]:
+    yield
+    served.passatk("problem", "release", "sums", "sum-05")
+
+
+def test_a_problem_is_set_aside_with_a_reason_after_a_second_yes(
+    watched: Watched, served: Served, released: None
+) -> None:
+    watched.go(f"{served.url}/problems?run={BIG}&problem=sum-05")
+    aside = watched.page.get_by_role("button", name="Set this problem aside …")
+    watched.in_view(aside)
+    aside.click()
+    dialog = watched.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("passatk problem quarantine")
+    yes = dialog.get_by_role("button", name="Do it")
+    expect(yes).to_be_disabled()
+    dialog.get_by_role("textbox", name="Reason").fill("its answer is wrong")
+    dialog.get_by_role("textbox", name="Reason").press("Enter")
+    expect(yes).to_be_enabled(timeout=30_000)
+    yes.click()
+    expect(watched.page.get_by_text(re.compile(r"1 problems? of \S+ set aside"))).to_be_visible(timeout=60_000)
+    with psycopg.connect(served.environment["PASSATK_DATABASE_URL"]) as store:
+        found = store.execute("SELECT reason FROM store.quarantines WHERE lifted_at IS NULL").fetchall()
+    assert found == [("its answer is wrong",)]
+
+
+def test_arrow_keys_lead_from_sample_to_sample(watched: Watched, served: Served) -> None:
+    watched.go(f"{served.url}/samples?run={BIG}&problem=sum-05")
+    here = watched.page.get_by_text(re.compile(r"^Sample \d+$"))
+    expect(here).to_have_text("Sample 0", timeout=30_000)
+    expect(watched.page.locator(".st-key-previous button")).to_be_disabled()
+    watched.page.keyboard.press("ArrowRight")
+    expect(here).to_have_text("Sample 1", timeout=30_000)
+    watched.idle()
+    watched.page.keyboard.press("ArrowLeft")
+    expect(here).to_have_text("Sample 0", timeout=30_000)
+
+
+def test_undecided_samples_lead_to_data_health(watched: Watched, served: Served) -> None:
+    watched.go(f"{served.url}/precision?run={SMALL}")
+    watched.page.get_by_role("button", name=re.compile("undecided samples left out")).click()
+    expect(watched.page.get_by_test_id("stHeading").first).to_have_text("Data health", timeout=30_000)
+    expect(watched.page.get_by_role("combobox", name="Run", exact=True)).to_have_value(SMALL)
+
+
 def test_a_permalink_shows_the_same_view_to_the_next_reader(watched: Watched, served: Served) -> None:
     watched.go(f"{served.url}/coverage?run={BIG}&run={SMALL}&k=20&band=off&x=tokens")
     before = watched.seen()

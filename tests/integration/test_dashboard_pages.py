@@ -164,7 +164,7 @@ def test_a_k_beyond_the_samples_has_no_number(seeded: Path) -> None:
 
 
 def test_undecided_samples_are_counted_on_the_page(seeded: Path) -> None:
-    assert "7 undecided samples left out" in shown(page("coverage", run=[SMALL]))
+    assert page("coverage", run=[SMALL]).button(key="undecided").label == "7 undecided samples left out"
 
 
 def test_a_sample_is_compared_with_a_correct_one(seeded: Path) -> None:
@@ -396,6 +396,7 @@ def test_a_fault_of_the_page_is_one_line_with_an_id(seeded: Path, monkeypatch: p
     assert not test.exception
     assert re.search(r"error id [0-9a-f]{8}", test.error[0].value)
     assert "secret" not in shown(test)
+    assert re.match(r"error id [0-9a-f]{8} · ZeroDivisionError · .* UTC · passatk \d", test.code[0].value)
 
 
 def test_a_reader_keeps_their_snapshot_until_they_ask_for_the_newer_one(

@@ -97,6 +97,20 @@ def test_the_page_shows_it_and_acts_only_after_a_second_yes(busy: Workshop, monk
     assert busy.one("SELECT state FROM store.runs") == "open"
 
 
+def test_the_first_page_tells_of_runs_under_way_without_waiting(busy: Workshop) -> None:
+    script = "from dashboard import under_way\nunder_way._strip()"
+    assert live.latest()[0] is not None
+    test = AppTest.from_string(script, default_timeout=60).run()
+    assert [one.value for one in test.header] == ["Under way now"]
+    (row,) = test.dataframe[0].value.to_dict("records")
+    assert (row["run"], row["status"], row["samples"], row["batches open"]) == ("small", "running", 3, 1)
+    busy.rows("UPDATE store.batches SET state = 'cancelled' WHERE state = 'ready'")
+    until = time.monotonic() + 60
+    while (live.heard()[0] or {})["runs"][0]["open_batches"] and time.monotonic() < until:
+        time.sleep(0.2)
+    assert not AppTest.from_string(script, default_timeout=60).run().header
+
+
 def test_a_store_that_is_gone_is_said_and_the_last_state_stays(busy: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     assert live.latest()[0] is not None
     monkeypatch.setenv("PASSATK_DATABASE_URL", "postgresql://nobody@127.0.0.1:9/none")
