@@ -72,11 +72,6 @@ def _python_value(cell: pa.Scalar) -> Any:
         return "-infinity" if value in (1 - 2**63, 1 - 2**31) else f"beyond the calendar: {value} {cell.type}"
 
 
-def json_line(record: Mapping[str, Any]) -> str:
-    """A record as one line of JSON."""
-    return json.dumps({name: _plain(value) for name, value in record.items()}, ensure_ascii=False)
-
-
 def _plain(value: Any) -> Any:
     """A value as JSON has it: numbers as numbers, moments in ISO 8601, what JSON lacks as text."""
     match value:
