@@ -17,6 +17,7 @@ from statistics import median
 
 import pytest
 import sqlalchemy as sa
+from scipy.stats import ttest_rel
 
 from store import embedded, schema
 from store.analytics import Snapshot, open_snapshot
@@ -258,6 +259,25 @@ def test_coverage(made: Made, snapshot: Snapshot, run: int) -> None:
             values = [pass_at_k(one, record["k"]) for one in judged]
             used = [value for value in values if value is not None] if policy == "complete_case" else values
             assert record["coverage"] == near(mean(used) if used else None), (policy, record["k"])
+
+
+@pytest.mark.parametrize("pair", [(1, 2), (3, 1), (2, 3)])
+def test_a_run_beside_a_baseline(made: Made, snapshot: Snapshot, pair: tuple[int, int]) -> None:
+    baseline, run = pair
+    seen = [{p for p in range(1, PROBLEMS + 1) if made.rows.judged(made.answer, which, p)} for which in (baseline, run)]
+    shared = sorted(seen[0] & seen[1])
+    records = snapshot.query("coverage_difference", run=[f"r{baseline}", f"r{run}"], k=[1, 2, 5]).records()
+    for record in records:
+        sides = [
+            [pass_at_k(made.rows.judged(made.answer, which, problem), record["k"]) for problem in shared]
+            for which in (run, baseline)
+        ]
+        ours, theirs = ([float(value) for value in side if value is not None] for side in sides)
+        if len(ours) < len(shared) or len(theirs) < len(shared):
+            assert record["difference"] is None, record["k"]
+            continue
+        assert record["difference"] == near(sum(ours) / len(ours) - sum(theirs) / len(theirs)), record["k"]
+        assert record["p"] == pytest.approx(float(ttest_rel(ours, theirs).pvalue), abs=1e-9)
 
 
 @pytest.mark.parametrize("run", range(1, RUNS + 1))
