@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard import access, live, readers
-from dashboard.wording import plain
+from dashboard.wording import plain, told
 
 _SAID = "act said"
 #: Longest reason that is asked for, characters.
@@ -42,7 +42,7 @@ def confirm(what: str, explains: str, words: Sequence[str], asks_why: bool = Fal
 
 def said() -> bool:
     """Show what the last command said, once; whether there was one."""
-    told = st.session_state.pop(_SAID, None)
-    if told:
-        (st.success if told[0] else st.error)(plain(told[1]))
-    return bool(told)
+    heard = st.session_state.pop(_SAID, None)
+    if heard:
+        (st.success if heard[0] else st.error)(told(heard[1]))
+    return bool(heard)

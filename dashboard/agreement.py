@@ -14,7 +14,8 @@ from dashboard.frame import behind_chart
 from dashboard.on_sight import on_sight, table_height
 from dashboard.scope import Row
 from dashboard.snapshots import Reading
-from dashboard.wording import count, percent, plain
+from dashboard.tables import separated
+from dashboard.wording import count, percent, plain, told
 from store.analytics.concepts import catalogue
 from store.errors import PassatkError
 
@@ -31,7 +32,7 @@ def section(reading: Reading, controls: Controls, run: Row, judged: list[Row]) -
         try:
             answer = reading.ask("verifier_agreement", run=run["run"], verifier=proxy, reference=run["reference"])
         except PassatkError as error:
-            st.info(plain(f"{proxy}: {error}"))
+            st.info(told(f"{proxy}: {error}"))
             continue
         _confusion(controls, answer, run, proxy)
         _curve(reading, controls, run, proxy)
@@ -72,14 +73,16 @@ def _counts(row: Row, proxy: str, reference: str) -> None:
     def line(word: str, correct: int, incorrect: int) -> Row:
         return {
             "samples": f"{word} by {proxy}",
-            f"correct by {reference}": count(correct),
-            f"incorrect by {reference}": count(incorrect),
+            f"correct by {reference}": correct,
+            f"incorrect by {reference}": incorrect,
         }
 
+    rows = [line("accepted", row["tp"], row["fp"]), line("rejected", row["fn"], row["tn"])]
     st.dataframe(
-        [line("accepted", row["tp"], row["fp"]), line("rejected", row["fn"], row["tn"])],
+        rows,
         hide_index=True,
         width="content",
+        column_config=separated(rows),
         alt=f"Samples by verdict of {proxy} and {reference}",
     )
 

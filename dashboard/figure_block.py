@@ -16,7 +16,7 @@ from dashboard.folded import folded
 from dashboard.frame import behind_chart
 from dashboard.on_sight import on_sight
 from dashboard.rendering import FORMATS, rendered
-from dashboard.tables import csv_text
+from dashboard.tables import csv_text, separated
 from dashboard.wording import NONE, plain, plural
 
 _SQL_SAYS = "Returns the numbers of this chart, or the counts they are made of, in `passatk sql`, psql and here."
@@ -61,7 +61,13 @@ def below(figure: Figure, rows: Sequence[Mapping[str, Any]], key: str, table: st
     """What stands under a chart."""
 
     def fill() -> None:
-        st.dataframe(rows, hide_index=True, placeholder=NONE, alt=f"Table of {figure.title}")
+        st.dataframe(
+            rows,
+            hide_index=True,
+            placeholder=NONE,
+            alt=f"Table of {figure.title}",
+            column_config=separated(rows),
+        )
         with st.container(horizontal=True, gap="small"):
             data_buttons(figure.records, key)
             chart_buttons(figure, key)

@@ -17,7 +17,7 @@ from dashboard.folded import folded
 from dashboard.freshness import freshness, take_new
 from dashboard.snapshots import Reading
 from dashboard.view_menu import link_menu, saved_menu
-from dashboard.wording import plain, plural
+from dashboard.wording import plain, plural, told
 from store.analytics import NoSnapshot
 from store.errors import PassatkError
 
@@ -29,8 +29,13 @@ CARD_WIDTH = 150
 Body = Callable[[Reading, Controls], None]
 
 
-def view(title: str, question: str) -> Callable[[Body], Callable[[], None]]:
-    """Make a page of a body that draws from a snapshot; `question` is the line under its title."""
+def view(
+    title: str, question: str, unread: Callable[[Controls], None] | None = None
+) -> Callable[[Body], Callable[[], None]]:
+    """Make a page of a body that draws from a snapshot; `question` is the line under its title.
+
+    `unread` draws what the page shows of the store itself, where there is no snapshot yet.
+    """
 
     def decorate(body: Body) -> Callable[[], None]:
         def page() -> None:
@@ -39,7 +44,7 @@ def view(title: str, question: str) -> Callable[[Body], Callable[[], None]]:
             )
             with head:
                 st.title(title, anchor=False, width="content")
-            _guarded(lambda: _shown(title, question, body, head))
+            _guarded(lambda: _shown(title, question, body, head, unread))
 
         page.__name__ = body.__name__
         page.__doc__ = question
@@ -48,7 +53,9 @@ def view(title: str, question: str) -> Callable[[Body], Callable[[], None]]:
     return decorate
 
 
-def _shown(title: str, question: str, body: Body, head: DeltaGenerator) -> None:
+def _shown(
+    title: str, question: str, body: Body, head: DeltaGenerator, unread: Callable[[Controls], None] | None
+) -> None:
     if not readers.may("viewer"):
         _not_let_in()
         return
@@ -56,6 +63,8 @@ def _shown(title: str, question: str, body: Body, head: DeltaGenerator) -> None:
         reading = snapshots.current()
     except NoSnapshot as error:
         _empty_mirror(error)
+        if unread is not None:
+            unread(Controls(title, "none"))
         return
     controls = Controls(title, reading.id)
     with head, st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
@@ -90,7 +99,7 @@ def _guarded(body: Callable[[], None]) -> None:
     try:
         body()
     except PassatkError as error:
-        st.error(str(error))
+        st.error(told(str(error)))
     except Exception as error:
         mark = uuid.uuid4().hex[:8]
         _log.exception("page failed, error id %s", mark)
@@ -116,7 +125,7 @@ def _link_notice(controls: Controls, reading: Reading) -> None:
 
 
 def _empty_mirror(error: NoSnapshot) -> None:
-    st.info(str(error))
+    st.info(told(str(error)))
     st.markdown("Pages read a copy of the store. Make the first copy, here or on the command line:")
     st.code("passatk mirror refresh", language="bash")
     if st.button("Take first snapshot", type="primary"):
@@ -135,6 +144,8 @@ def no_runs() -> None:
         "passatk benchmark import problems.jsonl --name mine --format jsonl\n"
         "passatk run create --benchmark mine --model MODEL --samples 100 --name first\n"
         "passatk run start first\n"
+        "passatk worker generate --model MODEL  # draws, until stopped: in a terminal of its own\n"
+        "passatk worker verify                  # judges, in another\n"
         "passatk mirror refresh",
         language="bash",
     )

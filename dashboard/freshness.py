@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import live, snapshots
 from dashboard.snapshots import Reading
-from dashboard.wording import ago, clock, plain, plural
+from dashboard.wording import ago, clock, plural, told
 from store.analytics import Snapshot
 from store.errors import PassatkError
 
@@ -73,7 +73,7 @@ def _line(reading: Reading) -> None:
                 f"Store not reachable since {stored.gone_since:%H:%M} UTC",
                 icon=":material/cloud_off:",
                 color="red",
-                help=f"Showing the last snapshot. {plain(stored.error or '')}",
+                help=f"Showing the last snapshot. {told(stored.error or '')}",
             )
         elif newer:
             st.badge("A newer snapshot is published", icon=":material/update:", color="orange")
@@ -101,6 +101,6 @@ def take_new() -> None:
         with st.spinner("Taking a new snapshot"):
             snapshots.take_new()
     except PassatkError as error:
-        st.warning(f"Showing the last snapshot. {error}")
+        st.warning(f"Showing the last snapshot. {told(str(error))}")
         return
     st.rerun()

@@ -9,7 +9,7 @@ from dashboard.charts.palette import run_slots
 from dashboard.figures.catalogue import TITLES, Asked, draw
 from dashboard.scope import Row, Scope
 from dashboard.snapshots import Reading
-from dashboard.wording import plain
+from dashboard.wording import plain, told
 from store.errors import PassatkError
 
 
@@ -34,7 +34,7 @@ def _drawer(reading: Reading, name: str, asked: Asked) -> None:
         with st.spinner("Drawing"):
             figure = draw(reading, name, asked)
     except PassatkError as error:
-        st.info(plain(str(error)))
+        st.info(told(str(error)))
         return
     st.subheader(figure.title, anchor=False)
     several = "concat" in figure.spec

@@ -117,7 +117,8 @@ def choose_sample(
 
     rows = listed(SAMPLES_A_PAGE, 0)
     if not rows:
-        st.info("No sample matches. Set every filter to `any`.")
+        st.info("No sample matches.")
+        st.button("Clear filters", on_click=_clear, args=(controls,))
         return None
     total = rows[0]["matching"]
     pages = -(-total // SAMPLES_A_PAGE)
@@ -143,6 +144,12 @@ def choose_sample(
         )
     _steps(controls, list(by_index), index, number, pages)
     return int(index)
+
+
+def _clear(controls: Controls) -> None:
+    for name in ("outcome", "answer", "reason", "ending"):
+        controls.choose(name, ANY)
+    controls.choose("contains", "")
 
 
 def _steps(controls: Controls, indices: list[str], index: str, number: int, pages: int) -> None:

@@ -32,6 +32,7 @@ st.html(
     + " @media (min-width: 641px) { .st-key-workbench > [data-testid='stLayoutWrapper'] > "
     "[data-testid='stHorizontalBlock'] { flex-direction: row-reverse } } "
     # On a phone choices that stand side by side take a second line instead of ending at the edge.
+    "[data-testid='stMetricLabel'] *, [data-testid='stMetricDelta'] * { white-space: normal !important } "
     "@media (max-width: 640px) { [data-testid='stButtonGroup'] > [role='radiogroup'] { flex-wrap: wrap } }</style>"
 )
 chosen = st.navigation(sections(), expanded=True)

@@ -19,7 +19,11 @@ def draw_result(reading: Reading, kept: Kept | None) -> None:
         st.info("Results appear here. Ctrl+Enter runs the query.")
         return
     if kept.table is None:
-        st.error("The query did not run.")
+        if kept.error.startswith("Stopped"):
+            st.error("The query ran and was stopped before it had an answer.")
+            st.caption("Ask about fewer rows, or of the tallies: `problem_counts` holds n and c of every problem.")
+        else:
+            st.error("The query did not run.")
         st.code(kept.error, language=None, wrap_lines=True)
         return
     if kept.plan is not None:

@@ -12,6 +12,16 @@ import streamlit as st
 from dashboard.wording import plural
 
 
+def separated(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Looks of the columns of a table that hold whole numbers: with thousands separators."""
+    whole: dict[str, bool] = {}
+    for row in rows:
+        for name, value in row.items():
+            if value is not None:
+                whole[name] = whole.get(name, True) and isinstance(value, int) and not isinstance(value, bool)
+    return {name: st.column_config.NumberColumn(format="localized") for name, kind in whole.items() if kind}
+
+
 def csv_text(records: Sequence[Mapping[str, Any]]) -> str:
     """Records as CSV with full precision; an empty cell where there is no value."""
     if not records:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard import live
 from dashboard.freshness import live_is_on
+from dashboard.tables import separated
 from dashboard.wording import duration, plain
 
 Run = dict[str, Any]
@@ -32,12 +33,8 @@ def table(runs: Sequence[Run], key: str) -> None:
         }
         for one in runs
     ]
-    numbers = {
-        name: st.column_config.NumberColumn(format="localized")
-        for name in ("samples", "judged", "batches open", "set aside")
-    }
     drawn = st.column_config.ProgressColumn("drawn", min_value=0.0, max_value=1.0, format="percent")
-    st.dataframe(rows, hide_index=True, column_config=numbers | {"drawn": drawn}, alt="Runs under way", key=key)
+    st.dataframe(rows, hide_index=True, column_config=separated(rows) | {"drawn": drawn}, alt="Runs under way", key=key)
 
 
 def strip() -> None:

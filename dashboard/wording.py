@@ -118,6 +118,19 @@ def plain(text: str) -> str:
     return "".join(f"\\{one}" if one in _MARKS else " " if one in "\r\n" else one for one in unlinked(text))
 
 
+def told(text: str) -> str:
+    """A sentence for a label that Streamlit reads as Markdown: what stands between `backticks` is code, to be copied;
+    every other mark stands for itself. Where the backticks are no pairs, those too.
+    """
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return plain(text)
+    return "".join(
+        f"`{' '.join(unlinked(part).split())}`" if place % 2 and part.strip() else plain(part)
+        for place, part in enumerate(parts)
+    )
+
+
 def unlinked(text: str) -> str:
     """Text in which nothing looks like an address: Markdown makes links of bare ones, escaped or not."""
     return _ADDRESS.sub("\N{WORD JOINER}", text)

@@ -23,7 +23,7 @@ from dashboard.frame import no_runs, view
 from dashboard.on_sight import on_sight, table_height
 from dashboard.scope import REFERENCE, Row, Scope
 from dashboard.snapshots import Reading
-from dashboard.wording import NONE, percent, plain, plural
+from dashboard.wording import NONE, percent, plain, plural, told
 from store.errors import PassatkError
 
 #: Settings in whose difference nobody is interested: they differ between any two runs.
@@ -68,7 +68,7 @@ def _difference(
     try:
         answer = difference(reading, judged, baseline, verifier, STANDARD)
     except PassatkError as error:
-        st.info(plain(str(error)))
+        st.info(told(str(error)))
         return
     curves = difference_curves(answer, chosen.slots)
     if not curves:

@@ -17,7 +17,7 @@ from dashboard.on_sight import on_sight, table_height
 from dashboard.scope import Row, Scope
 from dashboard.size_control import model_sizes
 from dashboard.snapshots import Reading
-from dashboard.wording import NONE, count, dollars, percent, percent_with, plain
+from dashboard.wording import NONE, count, dollars, percent, percent_with, plain, told
 
 _QUANTITIES = {one.key: one for one in (DOLLARS, TOTAL, TOKENS, FLOPS)}
 _TRIED = "prices tried out"
@@ -41,7 +41,7 @@ def page(reading: Reading, controls: Controls) -> None:
     sizes = model_sizes(controls, quantity)
     made, refused = costed(reading, _wanted(chosen), quantity, tried=tried, sizes=sizes, paying=paying)
     for reason in refused:
-        (st.caption if made else st.info)(plain(reason))
+        (st.caption if made else st.info)(told(reason))
     if not made:
         _tokens_instead(quantity)
         _prices(reading, chosen)

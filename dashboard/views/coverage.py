@@ -18,7 +18,7 @@ from dashboard.frame import CARD_WIDTH, card_columns, no_runs, undecided_chip, v
 from dashboard.scope import REFERENCE, Row, Scope
 from dashboard.size_control import model_sizes
 from dashboard.snapshots import Reading
-from dashboard.wording import NONE, interval, percent, plain, plural
+from dashboard.wording import NONE, interval, percent, plain, plural, told
 
 _K_HELP = "Moves the dashed rule in the chart and the numbers on the cards."
 _POLICIES = {
@@ -134,7 +134,7 @@ def _draw(reading: Reading, chosen: Scope, choices: list[str], counting: Countin
         return []
     drawn, refused = coverage_curves(reading, wanted(chosen, choices), counting)
     for sentence in refused:
-        st.caption(plain(sentence))
+        st.caption(told(sentence))
     if not drawn:
         st.info("Nothing to draw: these runs have no verdicts yet. Judge them with `passatk verify --run RUN`.")
     return drawn
@@ -169,7 +169,7 @@ def _cards(drawn: list[Drawn], marker: int) -> None:
 def _overlay(reading: Reading, drawn: list[Drawn], looked: View) -> None:
     made = coverage_figure(reading, drawn, looked)
     for sentence in made.said:
-        st.caption(plain(sentence))
+        st.caption(told(sentence))
     if not made.drawn:
         st.info(f"None of these runs can be drawn against {looked.quantity.label}. Choose another x axis.")
         return

@@ -13,7 +13,8 @@ from dashboard.freshness import held, live_is_on
 from dashboard.row_checks import ROW_CHECKS, RowCheck
 from dashboard.scope import Row
 from dashboard.snapshots import Reading
-from dashboard.wording import plain, plural
+from dashboard.tables import separated
+from dashboard.wording import plural, told
 from store.analytics import Snapshot
 from store.analytics.literals import quoted
 
@@ -86,15 +87,17 @@ def _compared(reading: Reading) -> None:
         st.caption("The store is being asked.")
         return
     if stored.error:
-        st.caption(f"The store does not answer, so nothing can be compared. {plain(stored.error)}")
+        st.caption(f"The store does not answer, so nothing can be compared. {told(stored.error)}")
         return
     samples, verdicts = held(reading)
+    rows = [
+        {"of": "samples", "snapshot": samples, "store": stored.samples},
+        {"of": "verdicts", "snapshot": verdicts, "store": stored.verdicts},
+    ]
     st.dataframe(
-        [
-            {"of": "samples", "snapshot": samples, "store": stored.samples},
-            {"of": "verdicts", "snapshot": verdicts, "store": stored.verdicts},
-        ],
+        rows,
         hide_index=True,
+        column_config=separated(rows),
         width="content",
         alt="Rows in the snapshot and in the store",
     )
@@ -106,9 +109,11 @@ def _shown(check: Check, rows: list[Row], text: str) -> None:
     with st.container(border=True):
         _head(check, plural(len(found), "run") if found else None, text)
         if found:
+            listed = [{"run": one.run, one.of: one.found, "what helps": one.advice} for one in found]
             st.dataframe(
-                [{"run": one.run, one.of: one.found, "what helps": one.advice} for one in found],
+                listed,
                 hide_index=True,
+                column_config=separated(listed),
                 width="content",
                 alt=check.name,
             )

@@ -12,7 +12,7 @@ from dashboard.figures.selection import Selection, selection, selection_figure, 
 from dashboard.frame import CARD_WIDTH, card_columns, no_runs, undecided_chip, view
 from dashboard.scope import Row
 from dashboard.snapshots import Reading
-from dashboard.wording import NONE, percent, plain, points
+from dashboard.wording import NONE, percent, plain, points, told
 from store.analytics import k_lattice
 from store.errors import PassatkError
 
@@ -51,10 +51,10 @@ def _selection(reading: Reading, controls: Controls, run: Row, judged: list[Row]
         with st.spinner("Counting over all subsets of the samples"):
             found = selection(reading, run["run"], judged, voter, lattice)
     except PassatkError as error:
-        st.info(plain(str(error)))
+        st.info(told(str(error)))
         return
     for sentence in found.said:
-        st.caption(plain(sentence))
+        st.caption(told(sentence))
     if found.ceiling is None or not found.picked:
         st.info(
             "Nothing picks a sample of this run: no verifier takes answers out of completions to vote on, and none "

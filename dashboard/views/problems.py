@@ -135,15 +135,17 @@ def _table(records: list[Row], controls: Controls, tag: str) -> None:
         for place in st.session_state[key]["selection"]["rows"]:
             controls.choose("problem", records[place]["problem"])
 
+    rows = _without_empty_columns([_shown(row) for row in records])
     st.dataframe(
-        _without_empty_columns([_shown(row) for row in records]),
+        rows,
         placeholder=NONE,
         hide_index=True,
         key=key,
         on_select=look,
         selection_mode="single-row",
         alt="Table of problems, the hardest first",
-        column_config={
+        column_config=tables.separated(rows)
+        | {
             "problem": st.column_config.TextColumn(pinned=True),
             "pass rate": st.column_config.ProgressColumn("pass rate", format="percent", min_value=0, max_value=1),
         },

@@ -13,7 +13,7 @@ from dashboard.controls import Controls
 from dashboard.frame import view
 from dashboard.freshness import live_is_on
 from dashboard.snapshots import Reading
-from dashboard.wording import plain
+from dashboard.wording import plain, told
 
 #: After so long without an interaction a page stops looking by itself, seconds.
 _LIVE_SECONDS = 30 * 60
@@ -22,10 +22,8 @@ _STARTED = "workers page live since"
 _LATE, _GONE = 30, 120
 
 
-@view("Workers", "Who is at work, what waits, and how fast? Read from the store now, not from the snapshot.")
-def page(reading: Reading, controls: Controls) -> None:
-    """The page."""
-    del reading
+def store_now(controls: Controls) -> None:
+    """All of the page: none of it is of a snapshot."""
     may_live = live_is_on()
     on = controls.flag("live", may_live, label="Live", help=f"Looks again every {live.EVERY:.0f} s.")
     now = datetime.now(UTC)
@@ -39,10 +37,17 @@ def page(reading: Reading, controls: Controls) -> None:
     _actions(controls)
 
 
+@view("Workers", "Who is at work, what waits, and how fast? Read from the store now, not from the snapshot.", store_now)
+def page(reading: Reading, controls: Controls) -> None:
+    """The page."""
+    del reading
+    store_now(controls)
+
+
 def _now() -> None:
     state, error = live.latest()
     if error:
-        st.error(f"The store is not reachable. {plain(error)}")
+        st.error(f"The store is not reachable. {told(error)}")
     if state is None:
         return
     if error:
@@ -67,8 +72,9 @@ def _tiles(state: dict[str, Any]) -> None:
         "Oldest waits": f"{oldest:,.0f} s",
         "Failures, last hour": f"{sum(one['failures'] or 0 for one in state['minutes']):,}",
     }
-    for column, (label, value) in zip(st.columns(len(tiles)), tiles.items(), strict=True):
-        column.metric(label, value)
+    with st.grid(len(tiles), min_column_width=110):
+        for label, value in tiles.items():
+            st.metric(label, value)
 
 
 def _workers(workers: list[dict[str, Any]]) -> None:

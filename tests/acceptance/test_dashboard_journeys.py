@@ -186,6 +186,13 @@ def test_a_problem_is_set_aside_with_a_reason_after_a_second_yes(
     assert found == [("its answer is wrong",)]
 
 
+def test_filters_that_match_no_sample_are_cleared(watched: Watched, served: Served) -> None:
+    watched.go(f"{served.url}/samples?run={BIG}&problem=sum-05&contains=no such text")
+    expect(watched.page.get_by_text("No sample matches.")).to_be_visible(timeout=30_000)
+    watched.page.get_by_role("button", name="Clear filters").click()
+    expect(watched.page.get_by_text(re.compile(r"^Samples 1 to 50 of"))).to_be_visible(timeout=30_000)
+
+
 def test_arrow_keys_lead_from_sample_to_sample(watched: Watched, served: Served) -> None:
     watched.go(f"{served.url}/samples?run={BIG}&problem=sum-05")
     here = watched.page.get_by_text(re.compile(r"^Sample \d+$"))

@@ -111,6 +111,14 @@ def test_the_first_page_tells_of_runs_under_way_without_waiting(busy: Workshop) 
     assert not AppTest.from_string(script, default_timeout=60).run().header
 
 
+def test_workers_are_seen_before_there_is_a_snapshot(busy: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PASSATK_LIVE", "0")
+    test = AppTest.from_string("from dashboard.views import workers\nworkers.page()", default_timeout=120).run()
+    assert not test.exception
+    assert "passatk mirror refresh" in test.code[0].value
+    assert {one.label: one.value for one in test.metric}["Workers up"] == "1"
+
+
 def test_a_store_that_is_gone_is_said_and_the_last_state_stays(busy: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     assert live.latest()[0] is not None
     monkeypatch.setenv("PASSATK_DATABASE_URL", "postgresql://nobody@127.0.0.1:9/none")

@@ -6,7 +6,7 @@ import pytest
 
 from dashboard import wording
 from dashboard.links import Link, written
-from dashboard.tables import csv_text
+from dashboard.tables import csv_text, separated
 from dashboard.views.problems import even_chance
 
 
@@ -74,3 +74,15 @@ def test_an_export_keeps_every_digit() -> None:
 )
 def test_tries_for_an_even_chance(n: int, c: int, k: str) -> None:
     assert even_chance(n, c) == k
+
+
+def test_a_command_in_a_sentence_is_code_and_a_name_is_no_mark() -> None:
+    said = wording.told("No price for *m_1*: `passatk price set --model m_1 ...` stores one.")
+    assert said == r"No price for \*m\_1\*\: `passatk price set --model m_1 ...` stores one\."
+    assert wording.told("a `b") == r"a \`b"
+    assert "](" not in wording.told("`x` [a](http://evil.example) `y`")
+
+
+def test_whole_numbers_of_a_table_get_separators_and_nothing_else_does() -> None:
+    rows = [{"k": None, "share": 1.5, "yes": True, "name": "x"}, {"k": 11_204, "share": 2, "yes": None, "name": "y"}]
+    assert list(separated(rows)) == ["k"]
