@@ -3,8 +3,8 @@
     python benchmarks/beside_others.py [--verdicts 10000000] [--recorded 500000]
 
 One run prints every pair. Limits: samples and verdicts are recorded at 0.6 or more of the rate of a bare binary COPY of
-the same bytes into tables without keys. What pandas and the HumanEval loader and estimator take for one coverage curve
-over the same verdicts is printed beside ours; there is no limit, only the comparison.
+the same bytes into tables without keys, as many rows a transaction. What pandas and the HumanEval loader and estimator
+take for one coverage curve over the same verdicts is printed beside ours; there is no limit, only the comparison.
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import psycopg
 
 RECORDING_LIMIT = 0.6
 ROUNDS = 5
 PROBLEMS = 100
 KS = (1, 10, 100, 1000)
+TABLES = ("samples", "completions", "verdicts")
 
 
 def main() -> int:
@@ -63,8 +65,6 @@ def _timed(what: str, ask: Callable[[], Any], rows: int) -> float:
 
 def _recording(folder: Path, rows: int) -> bool:
     """Record samples and verdicts through the store's doors, and COPY the same bytes into bare tables."""
-    import psycopg
-
     from store import schema
     from store.connection import database_url, transaction
     from store.samples import SampleRow, write_samples
@@ -96,32 +96,18 @@ def _recording(folder: Path, rows: int) -> bool:
                 write_samples(connection, samples[start : min(end, start + portion)])
                 write_verdicts(connection, verdicts[start : min(end, start + portion)])
 
-    def copied(connection: psycopg.Connection, source: str, first: int, end: int) -> bytes:
-        buffer = io.BytesIO()
-        asked = f"SELECT * FROM store.{source} WHERE sample_index >= {first} AND sample_index < {end}"  # noqa: S608
-        with connection.cursor().copy(f"COPY ({asked}) TO STDOUT (FORMAT binary)".encode()) as out:
-            for block in out:
-                buffer.write(block)
-        return buffer.getvalue()
-
-    tables = ("samples", "completions", "verdicts")
     rates = []
     with psycopg.connect(url, autocommit=True) as connection:
-        for name in tables:
+        for name in TABLES:
             connection.execute(f"CREATE TABLE public.bare_{name} (LIKE store.{name})".encode())
             connection.execute(f"CREATE TABLE public.keyed_{name} (LIKE store.{name} INCLUDING ALL)".encode())
         step = rows // ROUNDS
         for first in range(0, step * ROUNDS, step):  # in turns, so that a noisy machine disturbs both alike
             end = first + step
             ours = _timed("recording samples and verdicts", partial(record, first, end), step)
-            blocks = [copied(connection, name, first, end) for name in tables]
-
-            def bare(kind: str, blocks: list[bytes] = blocks) -> None:
-                for name, block in zip(tables, blocks, strict=True):
-                    copy = f"COPY public.{kind}_{name} FROM STDIN (FORMAT binary)".encode()
-                    with connection.cursor().copy(copy) as into:
-                        into.write(block)
-
+            starts = range(first, end, portion)
+            blocks = [[_copied(connection, name, at, min(end, at + portion)) for name in TABLES] for at in starts]
+            bare = partial(_copy_in, connection, blocks)
             rates.append(_timed("bare binary COPY of the same bytes", partial(bare, "bare"), step) / ours)
             # Not compared: what the store's keys alone make of a bare COPY.
             _timed("bare binary COPY of the same bytes, tables with keys", partial(bare, "keyed"), step)
@@ -130,6 +116,25 @@ def _recording(folder: Path, rows: int) -> bool:
     word = "kept" if kept else "MISSED"
     print(f"  rate of the bare COPY, median of {ROUNDS}                       {rate:8.2f}    at least 0.6: {word}")
     return kept
+
+
+def _copied(connection: psycopg.Connection, table: str, first: int, end: int) -> bytes:
+    """Stored rows of a range of samples, as binary COPY writes them."""
+    buffer = io.BytesIO()
+    asked = f"SELECT * FROM store.{table} WHERE sample_index >= {first} AND sample_index < {end}"  # noqa: S608
+    with connection.cursor().copy(f"COPY ({asked}) TO STDOUT (FORMAT binary)".encode()) as out:
+        for block in out:
+            buffer.write(block)
+    return buffer.getvalue()
+
+
+def _copy_in(connection: psycopg.Connection, blocks: list[list[bytes]], kind: str) -> None:
+    """COPY blocks of every table; those of as many rows as ours commits at once in one transaction."""
+    for together in blocks:
+        with connection.transaction():
+            for name, block in zip(TABLES, together, strict=True):
+                with connection.cursor().copy(f"COPY public.{kind}_{name} FROM STDIN (FORMAT binary)".encode()) as into:
+                    into.write(block)
 
 
 def _curves(folder: Path, verdicts: int) -> None:
