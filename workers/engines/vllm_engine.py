@@ -30,6 +30,7 @@ from workers.engines.vllm_settings import (
     gpu_defaults,
     installed_for_cpu,
     loaded_settings,
+    missing_kernel,
     prepare_environment,
     reason,
     refuse_unknown,
@@ -212,7 +213,13 @@ class _Stepper:
     def step(self) -> Iterable[tuple[str, list[Generated]]]:
         """One step of vLLM; every output is a finished part, since only final ones are asked for."""
         started = time.perf_counter()
-        outputs = self._engine.step()
+        try:
+            outputs = self._engine.step()
+        except AttributeError as error:
+            told = missing_kernel(error, self._engine.model_config.quantization)
+            if told is None:
+                raise
+            raise EngineFailed(told) from error
         self._times.share_out(time.perf_counter() - started)
         return [(output.request_id, self._samples(output)) for output in outputs]
 

@@ -144,6 +144,24 @@ def refuse_unknown(options: Mapping[str, Any], known: Sequence[str]) -> None:
             raise EngineMisconfigured(f"vLLM has no option {name!r}{hint}")
 
 
+_NO_KERNEL = re.compile(r"'_OpNamespace' '\w+' object has no attribute '(\w+)'")
+
+
+def missing_kernel(error: AttributeError, quantization: str | None) -> str | None:
+    """What it means that torch has no such operation: vLLM was built without that kernel. None for other errors.
+
+    vLLM picks the kernels of quantised weights without looking whether they are there, and finds out while it draws.
+    """
+    found = _NO_KERNEL.search(str(error))
+    if found is None:
+        return None
+    needed = f"weights quantised as {quantization} need" if quantization else "this model needs"
+    return (
+        f"vLLM's build for this machine has no kernel {found[1]}, which {needed}: draw on a GPU, or take a checkpoint "
+        "in another format (int8 and fp8 of compressed-tensors run on any processor)"
+    )
+
+
 def reason(error: BaseException) -> str:
     """vLLM's message as one line of at most 300 characters, without what pydantic wraps it in."""
     lines = [line.strip() for line in str(error).splitlines()]
