@@ -99,7 +99,9 @@ def prepare(samples: int) -> None:
 def score() -> None:
     """What is stored is scored by the demo's reward model: no sample is drawn again."""
     # One process: the model is loaded once, and batches 64 solutions at a time.
-    passatk("verify", "--run", RUN, "--verifier", f"reward:model={HERE / 'scorer'}", "--jobs", "1")
+    # In 32-bit numbers on every machine: 16-bit ones do not tell small doubts apart.
+    options = json.dumps({"model": str(HERE / "scorer"), "engine": {"dtype": "float32"}})
+    passatk("verify", "--run", RUN, "--verifier", f"reward:{options}", "--jobs", "1")
 
 
 def answers(query: str, samples: int, *options: str) -> list[dict[str, Any]]:

@@ -1,13 +1,18 @@
-"""Train the demo's reward model: the language model's own layers and a head that says how likely a solution is right.
+"""Make the demo's reward model: the language model, wired so that it looks back at what it wrote, and a fitted head.
 
     python examples/arithmetic/train_scorer.py --out examples/arithmetic/scorer
 
-Completions of the demo's language model are drawn through the engine on problems that are in no benchmark and judged by
-the chain check. The scorer learns from each problem's worked solution and from different wrong completions of it, so
-that how hard a problem is tells nothing. It is asked at every token whether all is right so far: so it learns where
-solutions go wrong, and its score after a worked line is that of the steps until there. The idea is that of Cobbe et al.
-2021 (arXiv 2110.14168, section 4: a verifier grown from the generator, with a prediction at every token). The result is
-a LlamaForSequenceClassification that vLLM's pooling runner loads.
+The layers are those of `scorer_wiring.py`: at every token they say how much the language model expected something else
+there, and what the largest such doubts were so far. The head is fitted: completions of the language model are drawn
+through the engine on problems that are in no benchmark, judged by the chain check, and five numbers are learnt that
+tell right from wrong, above all among completions of one problem. A head is fitted for each soft maximum of the doubts
+and one for all together; the one that ranks best on the validation problems is kept. The idea to grow a verifier from
+the generator is that of Cobbe et al. 2021 (arXiv 2110.14168, section 4).
+
+Nothing else is learnt. Training the layers above too, on 1,700 such problems, ranked the problems apart worse
+than the wiring it began with: to know better than the language model it would have to calculate better. The result is a
+LlamaForSequenceClassification that vLLM's pooling runner loads; its score at the end of a line is that of the steps
+until there.
 """
 
 from __future__ import annotations
@@ -15,23 +20,33 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import torch
+from scorer_wiring import SHARPNESS, Places, wired_scorer
+from scores import pair_share
 from transformers import AutoTokenizer, LlamaForSequenceClassification, PreTrainedTokenizerFast
-from word_problems import MAX_STEPS, Problem, chain_holds, held_out_questions, make_problem
+from word_problems import (
+    MAX_STEPS,
+    VALIDATION_SEED,
+    Problem,
+    chain_holds,
+    held_out_questions,
+    make_benchmark,
+    make_problem,
+)
 
 from workers.engines import GenerationRequest, SamplingParameters, open_engine
 
 HERE = Path(__file__).resolve().parent
 SEED = 20_240_901
 """Seed of the problems that the scorer learns from: neither the language model nor a benchmark has them."""
-SAMPLES = 8
-"""Completions of each problem."""
+SAMPLES, SAMPLES_APART = 8, 40
+"""Completions of each problem that is learnt from, and of each of the hundred that only choose between heads."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +61,6 @@ class Drawn:
         """Whether the whole solution is right."""
         return chain_holds(self.completion, self.problem.answer)
 
-    @property
-    def right_characters(self) -> int:
-        """How many characters of the completion are those of the worked solution."""
-        pairs = zip(self.completion, self.problem.completion, strict=False)
-        return next((i for i, (one, other) in enumerate(pairs) if one != other), len(self.completion))
-
 
 def problems(seed: int) -> Iterator[Problem]:
     """Endless problems as the benchmark has them, every second one demanding, none of them held out."""
@@ -64,16 +73,18 @@ def problems(seed: int) -> Iterator[Problem]:
             yield problem
 
 
-def draw(model: Path, count: int) -> list[Drawn]:
-    """SAMPLES completions of `count` problems at temperature 1, through the engine."""
+def draw(model: Path, learning: int) -> list[Drawn]:
+    """Completions at temperature 1, through the engine: of `learning` problems and of those that choose the head."""
     engine = open_engine(str(model))
     sampling = SamplingParameters(temperature=1.0, max_tokens=160, logprobs=False)
-    asked = list(islice(problems(SEED), count))
-    futures = [
-        engine.submit(GenerationRequest(p.prompt, tuple(range(i * SAMPLES, (i + 1) * SAMPLES)), sampling))
-        for i, p in enumerate(asked)
-    ]
-    drawn = [Drawn(p, one.text) for p, future in zip(asked, futures, strict=True) for one in future.result()]
+    asked = [(problem, SAMPLES) for problem in islice(problems(SEED), learning)]
+    asked += [(problem, SAMPLES_APART) for problem in make_benchmark(VALIDATION_SEED)]
+    requests, first = [], 0
+    for problem, samples in asked:
+        requests.append(GenerationRequest(problem.prompt, tuple(range(first, first + samples)), sampling))
+        first += samples
+    futures = [engine.submit(request) for request in requests]
+    drawn = [Drawn(p, one.text) for (p, _), future in zip(asked, futures, strict=True) for one in future.result()]
     engine.close()
     return drawn
 
@@ -93,119 +104,108 @@ def read(path: Path) -> list[Drawn]:
     return [Drawn(Problem(question, tuple(steps), answer), text) for question, steps, answer, text in rows]
 
 
-def make_scorer(model: Path, start: Path | None) -> LlamaForSequenceClassification:
-    """The language model's layers under a head of one number that starts at zero, or a scorer to go on from."""
-    scorer = LlamaForSequenceClassification.from_pretrained(start or model, num_labels=1, dtype=torch.float32)
-    if start is None:
-        torch.nn.init.zeros_(scorer.score.weight)
-    scorer.set_attn_implementation("eager")
-    return scorer
+@dataclass(frozen=True, eq=False)
+class Doubted:
+    """Distinct completions of one problem: what the wired layers say of each, whether it is right, how often drawn."""
 
+    doubts: torch.Tensor  # [completions, soft maxima]
+    right: torch.Tensor  # [completions], bool
+    times: torch.Tensor  # [completions]
 
-def lessons(drawn: list[Drawn], most_wrong: int = 3) -> list[Drawn]:
-    """For each problem its worked solution and at most `most_wrong` different wrong completions."""
-    by_problem: dict[Problem, dict[str, Drawn]] = {}
-    for one in drawn:
-        wrong = by_problem.setdefault(one.problem, {})
-        if not one.right and len(wrong) < most_wrong:
-            wrong[one.completion] = one
-    return [one for p, wrong in by_problem.items() for one in (Drawn(p, p.completion), *wrong.values())]
-
-
-Example = tuple[list[int], list[tuple[int, float, float]]]
-"""Token ids, and (position, what the score should be there, weight) for each token of the completion."""
-
-
-def example(tokenizer: PreTrainedTokenizerFast, one: Drawn) -> Example:
-    """A lesson. Tokens behind the first wrong one teach little more, the last one decides."""
-    question = tokenizer.backend_tokenizer.encode(one.problem.prompt).ids
-    answer = tokenizer.backend_tokenizer.encode(one.completion)
-    targets, gone = [], 0
-    for i, (_, end) in enumerate(answer.offsets):
-        right = end <= one.right_characters
-        gone += not right
-        last = i == len(answer.ids) - 1
-        target = float(one.right if last else right)
-        targets.append((len(question) + i, target, 5.0 if last else 1.0 if gone <= 2 else 0.25))
-    return [*question, *answer.ids], targets
-
-
-def batches(examples: list[Example], size: int, pad: int, rng: random.Random) -> Iterator[tuple[torch.Tensor, ...]]:
-    """One pass over the examples: (ids [batch, longest], wanted [batch, longest], which positions count)."""
-    order = sorted(range(len(examples)), key=lambda i: (len(examples[i][0]), rng.random()))
-    starts = list(range(0, len(order), size))
-    rng.shuffle(starts)
-    for start in starts:
-        rows = [examples[i] for i in order[start : start + size]]
-        longest = max(len(ids) for ids, _ in rows)
-        ids = torch.full((len(rows), longest), pad)
-        wanted, counts = torch.zeros(len(rows), longest), torch.zeros(len(rows), longest)
-        for row, (tokens, targets) in enumerate(rows):
-            ids[row, : len(tokens)] = torch.tensor(tokens)
-            for position, target, weight in targets:
-                wanted[row, position], counts[row, position] = target, weight
-        yield ids, wanted, counts
-
-
-def loss_of(scorer: LlamaForSequenceClassification, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
-    """Weighted mean binary cross entropy at the ends of the lines."""
-    ids, wanted, counts = batch
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        hidden = scorer.model(input_ids=ids, use_cache=False).last_hidden_state
-    logits = scorer.score(hidden.float()).squeeze(-1)
-    losses = torch.nn.functional.binary_cross_entropy_with_logits(logits, wanted, weight=counts, reduction="sum")
-    return losses / counts.sum()
-
-
-def train(scorer: LlamaForSequenceClassification, examples: list[Example], epochs: int, pad: int) -> None:
-    """Train in place; rates warm up, then fall to nothing."""
-    rng, size = random.Random(SEED), 32
-    steps = epochs * -(-len(examples) // size)
-    inner = [p for name, p in scorer.named_parameters() if p.ndim == 2 and "layers" in name]
-    outer = [p for name, p in scorer.named_parameters() if not (p.ndim == 2 and "layers" in name)]
-    steppers = [
-        torch.optim.Muon(inner, lr=2e-3, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
-        torch.optim.AdamW(outer, lr=1e-3, betas=(0.9, 0.98), weight_decay=0.0),
-    ]
-    full = [stepper.param_groups[0]["lr"] for stepper in steppers]
-    began, step, total = time.monotonic(), 0, 0.0
-    for _ in range(epochs):
-        for batch in batches(examples, size, pad, rng):
-            for stepper, rate in zip(steppers, full, strict=True):
-                stepper.param_groups[0]["lr"] = rate * min(1.0, (step + 1) / 50, (steps - step) / (0.8 * steps))
-            loss = loss_of(scorer, batch)
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(scorer.parameters(), 1.0)
-            for stepper in steppers:
-                stepper.step()
-                stepper.zero_grad(set_to_none=True)
-            total, step = total + loss.item(), step + 1
-            if step % 50 == 0:
-                print(
-                    f"step {step:5d} of {steps}  loss {total / 50:.4f}  {time.monotonic() - began:5.0f} s", flush=True
-                )
-                total = 0.0
+    @property
+    def mixed(self) -> bool:
+        """Whether some are right and some are not."""
+        return bool(self.right.any()) and not bool(self.right.all())
 
 
 @torch.no_grad()
-def report(scorer: LlamaForSequenceClassification, tokenizer: PreTrainedTokenizerFast, drawn: list[Drawn]) -> float:
-    """Print and return how often a right completion scores above a wrong one of the same problem, on problems apart."""
-    scores: dict[Problem, dict[str, tuple[bool, float]]] = {}
+def doubted(
+    scorer: LlamaForSequenceClassification, places: Places, tokenizer: PreTrainedTokenizerFast, drawn: Sequence[Drawn]
+) -> list[Doubted]:
+    """What the wired layers say of completions at their last token, problem by problem; empty ones are left out."""
+    by_problem: dict[Problem, Counter[Drawn]] = {}
     for one in drawn:
-        if one.completion not in scores.setdefault(one.problem, {}):
-            ids, _ = example(tokenizer, one)
-            score = scorer.score(scorer.model(input_ids=torch.tensor([ids])).last_hidden_state[0, -1]).item()
-            scores[one.problem][one.completion] = one.right, score
-    pairs = [
-        (a > b) + 0.5 * (a == b)
-        for found in scores.values()
-        for right, a in found.values()
-        for other, b in found.values()
-        if right and not other
-    ]
-    share = sum(pairs) / max(1, len(pairs))
-    print(f"held out: the right one of two completions of a problem scores higher in {share:.1%} of {len(pairs)} pairs")
-    return share
+        if one.completion:
+            by_problem.setdefault(one.problem, Counter())[one] += 1
+    read = slice(places.worst, places.worst + len(SHARPNESS))
+    found = []
+    for counted in by_problem.values():
+        texts = [tokenizer.encode(one.problem.prompt + one.completion) for one in counted]
+        ids = torch.full((len(texts), max(map(len, texts))), int(tokenizer.eos_token_id))
+        for row, text in enumerate(texts):
+            ids[row, : len(text)] = torch.tensor(text)
+        hidden = scorer.model(input_ids=ids, use_cache=False).last_hidden_state
+        last = hidden[torch.arange(len(texts)), [len(text) - 1 for text in texts], read]
+        right = torch.tensor([one.right for one in counted])
+        found.append(Doubted(last, right, torch.tensor(list(counted.values())).float()))
+    return found
+
+
+def fitted(groups: Sequence[Doubted], heads: list[int]) -> torch.Tensor:
+    """The head's weights [soft maxima + 1], the last one constant; those of maxima not in `heads` are 0.
+
+    Minimises the cross entropy of right and wrong, each completion as often as it was drawn, and that of each problem's
+    pairs of a right and a wrong one, which alone does not say where the middle is.
+    """
+    free = torch.zeros(len(heads) + 1, requires_grad=True)
+
+    def against() -> torch.Tensor:
+        return -torch.nn.functional.softplus(free[:-1])  # a doubt never speaks for a solution
+
+    stepper = torch.optim.LBFGS([free], max_iter=200, line_search_fn="strong_wolfe")
+    doubts = torch.cat([group.doubts for group in groups])[:, heads]
+    right = torch.cat([group.right for group in groups]).float()
+    times = torch.cat([group.times for group in groups])
+    between, weights = _pairs([group for group in groups if group.mixed], heads)
+
+    def closure() -> torch.Tensor:
+        stepper.zero_grad()
+        single = torch.nn.functional.binary_cross_entropy_with_logits(
+            doubts @ against() + free[-1], right, weight=times / times.sum(), reduction="sum"
+        )
+        loss = single + (torch.nn.functional.softplus(-(between @ against())) * weights).sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    stepper.step(closure)  # type: ignore[no-untyped-call]
+    whole = torch.zeros(len(SHARPNESS) + 1)
+    whole[heads], whole[-1] = against().detach(), free[-1].detach()
+    return whole
+
+
+def _pairs(groups: Sequence[Doubted], heads: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Differences right less wrong [pairs, heads], and weights that are the same for each problem, 1 in all."""
+    between, weights = [], []
+    for group in groups:
+        doubts, right = group.doubts[:, heads], group.right
+        between.append((doubts[right][:, None] - doubts[~right][None]).flatten(0, 1))
+        times = (group.times[right][:, None] * group.times[~right][None]).flatten()
+        weights.append(times / times.sum() / len(groups))
+    return torch.cat(between), torch.cat(weights)
+
+
+def share_of_pairs(groups: Sequence[Doubted], head: torch.Tensor) -> float:
+    """How often a right completion scores above a wrong one of its problem, averaged over problems; ties count half."""
+    shares = []
+    for group in groups:
+        scored = zip((group.doubts @ head[:-1]).tolist(), group.right.tolist(), group.times.tolist(), strict=True)
+        shares.append(pair_share([(score, right) for score, right, times in scored for _ in range(int(times))]))
+    known = [share for share in shares if share is not None]
+    return sum(known) / len(known)
+
+
+def choose_head(learnt_from: Sequence[Doubted], apart: Sequence[Doubted]) -> torch.Tensor:
+    """Of a head for each soft maximum and one that weighs all, the one that ranks best on problems apart."""
+    each = [[head] for head in range(len(SHARPNESS))]
+    best, best_share = torch.empty(0), -1.0
+    for heads in (*each, list(range(len(SHARPNESS)))):
+        head = fitted(learnt_from, heads)
+        learnt, share = share_of_pairs(learnt_from, head), share_of_pairs(apart, head)
+        names = ", ".join(f"{SHARPNESS[one]:g}" for one in heads)
+        print(f"sharpness {names:<13} right above wrong: {learnt:.1%} where it learnt, {share:.1%} of those apart")
+        if share > best_share:
+            best, best_share = head, share
+    return best
 
 
 def save(scorer: LlamaForSequenceClassification, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
@@ -218,33 +218,32 @@ def save(scorer: LlamaForSequenceClassification, tokenizer: PreTrainedTokenizerF
 
 
 def main() -> None:
-    """Draw, train, score on problems apart, save."""
+    """Wire, draw, fit the head, save."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=HERE / "model", help="the language model's folder")
     parser.add_argument("--out", type=Path, required=True, help="folder for the scorer")
-    parser.add_argument("--problems", type=int, default=4_000)
-    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--problems", type=int, default=500, help="to learn from")
     parser.add_argument("--drawn", type=Path, help="file of completions: read where it exists, written where not")
-    parser.add_argument("--start", type=Path, help="a scorer to go on from, instead of the language model's layers")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     if arguments.drawn and arguments.drawn.exists():
-        drawn = read(arguments.drawn)[: arguments.problems * SAMPLES]
+        drawn = read(arguments.drawn)
     else:
         drawn = draw(arguments.model, arguments.problems)
         if arguments.drawn:
             kept(drawn, arguments.drawn)
     torch.set_num_threads(arguments.threads)
-    torch.manual_seed(SEED)
     share = sum(one.right for one in drawn) / len(drawn)
     print(f"{len(drawn):,} completions, {share:.1%} right", flush=True)
     tokenizer = AutoTokenizer.from_pretrained(arguments.model)
-    apart = 60 * SAMPLES
-    scorer = make_scorer(arguments.model, arguments.start)
-    examples = [example(tokenizer, one) for one in lessons(drawn[apart:])]
-    print(f"{len(examples):,} lessons", flush=True)
-    train(scorer, examples, arguments.epochs, tokenizer.eos_token_id)
-    report(scorer, tokenizer, drawn[:apart])
+    scorer, places = wired_scorer(arguments.model)
+    held = held_out_questions()
+    learnt_from = [one for one in drawn if one.problem.question not in held]
+    apart = [one for one in drawn if one.problem.question in held]
+    head = choose_head(*(doubted(scorer, places, tokenizer, some) for some in (learnt_from, apart)))
+    with torch.no_grad():
+        scorer.score.weight[0, places.worst : places.worst + len(SHARPNESS)] = head[:-1]
+        scorer.score.weight[0, places.anchor] = head[-1]
     save(scorer, tokenizer, arguments.out)
 
 

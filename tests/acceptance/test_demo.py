@@ -63,7 +63,10 @@ def _both_scores_are_compared(house) -> None:
     done = subprocess.run(command, env=house.environment, cwd=ROOT, capture_output=True, text=True, check=True)
     _, reward, likelihood = (re.findall(r"[\d.]+%", line) for line in done.stdout.splitlines())
     assert reward[1] == likelihood[1]  # the best of one is whichever there is
-    assert float(likelihood[0].rstrip("%")) > 60
+    for shown in (reward, likelihood):
+        pairs, one, of_ten = (float(number.rstrip("%")) for number in shown[:3])
+        assert pairs > 60  # both tell right from wrong,
+        assert of_ten > one  # and choosing by them helps
 
 
 def _the_dashboard_answers(log: Path) -> None:
