@@ -292,6 +292,7 @@ def test_what_lies_below_is_drawn_when_it_is_scrolled_to_and_moves_nothing(watch
     watched.page.wait_for_timeout(500)
     expect(charts).to_have_count(1)
     heading = watched.page.get_by_role("heading", name="How hard are the problems?")
+    watched.idle()
     watched.in_view(heading)
     before = heading.bounding_box()
     expect(charts).to_have_count(3, timeout=30_000)

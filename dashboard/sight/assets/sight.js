@@ -4,6 +4,8 @@
 const NEAR = "300px"
 /** How long the server has to draw a part before the next one has its turn, milliseconds. */
 const PATIENCE = 3000
+/** How long a reader's own click or key goes first, milliseconds: joined with ours it would change nothing. */
+const REST = 400
 
 const idle = window.requestIdleCallback || ((work) => setTimeout(work, 200))
 
@@ -11,9 +13,19 @@ const idle = window.requestIdleCallback || ((work) => setTimeout(work, 200))
 const waiting = []
 let timer = 0
 
+let touched = 0
+for (const kind of ["pointerdown", "keydown"]) {
+  window.addEventListener(kind, () => { touched = Date.now() }, true)
+}
+
 function next() {
   clearTimeout(timer)
   if (!waiting.length) return
+  const rest = touched + REST - Date.now()
+  if (rest > 0) {
+    timer = setTimeout(next, rest)
+    return
+  }
   waiting[0]()
   timer = setTimeout(() => {
     waiting.push(waiting.shift())
