@@ -11,7 +11,7 @@ help: ## List the targets
 
 install: .venv/.installed ## Install passatk and its engine into .venv
 
-demo: .venv/.installed ## Install, draw and verify real samples, show the curves (10 minutes, 4 once installed)
+demo: .venv/.installed ## Install, draw and verify real samples, show the curves (10 to 20 minutes on two cores)
 	$(BIN)/python examples/arithmetic/demo.py
 
 stop: ## Stop the demo's dashboard and the embedded store
