@@ -20,14 +20,13 @@ import pytest
 from click.testing import CliRunner
 from pyarrow.dataset import dataset, partitioning
 
-from store import embedded, schema
 from store.analytics import open_snapshot
 from store.analytics.cli import export as export_command
 from store.analytics.mirror_cli import mirror as mirror_command
 from store.analytics.refresh import refresh
 from store.analytics.store_address import store_address
-from store.connection import engine, transaction
-from store.settings import StoreSettings
+from store.connection import transaction
+from tests.integration.own_store import own_store
 
 PROBLEMS, SAMPLES, RUNS = 4, 30, 2
 
@@ -61,20 +60,12 @@ INSERT INTO store.verdicts (run_id, problem_id, sample_index, verifier_id, attem
 
 @pytest.fixture(scope="module")
 def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("passatk")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PASSATK_HOME", str(folder))
-        patch.delenv("PASSATK_DATABASE_URL", raising=False)
-        patch.delenv("PASSATK_MIRROR", raising=False)
-        schema.upgrade()
+    with own_store(tmp_path_factory.mktemp("passatk")) as settings:
         with transaction() as connection:
             for statement in _FILL.split(";\n"):
                 connection.exec_driver_sql(statement)
-        settings = StoreSettings.from_environment()
         refresh(store_address(settings), settings.mirror)
         yield settings.mirror
-        engine().dispose()
-        embedded.stop(folder)
 
 
 def read(file: Path) -> list[dict[str, Any]]:

@@ -15,7 +15,6 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 
-from store import embedded, schema
 from store.analytics import Snapshot, open_snapshot
 from store.analytics import statistics as st
 from store.analytics.cli import queries as queries_command
@@ -26,12 +25,12 @@ from store.analytics.refresh import refresh
 from store.analytics.statistics.arguments import NoUnbiasedEstimator
 from store.analytics.store_address import store_address
 from store.batches import mark_done
-from store.connection import engine, transaction
+from store.connection import transaction
 from store.samples import SampleRow, write_samples
-from store.settings import StoreSettings
 from store.tables import batches, benchmarks, models, prices, problems, runs
 from store.verdicts import VerdictRow, write_verdicts
 from store.verifier_registry import ensure_verifier
+from tests.integration.own_store import own_store
 
 #: Per problem and sample: correct by the reference, answer, score, steps, generated tests passed, proxy accepts.
 Sample = tuple[bool, str | None, float | None, list[float], tuple[int, ...], bool]
@@ -57,19 +56,11 @@ DEEPSEEK = {1: 0, 2: 7, 3: 19, 4: 0, 6: 66}
 
 @pytest.fixture(scope="module")
 def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("passatk")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PASSATK_HOME", str(folder))
-        patch.delenv("PASSATK_DATABASE_URL", raising=False)
-        patch.delenv("PASSATK_MIRROR", raising=False)
-        schema.upgrade()
+    with own_store(tmp_path_factory.mktemp("passatk")) as settings:
         with transaction() as connection:
             _fill(connection)
-        settings = StoreSettings.from_environment()
         refresh(store_address(settings), settings.mirror)
         yield settings.mirror
-        engine().dispose()
-        embedded.stop(folder)
 
 
 @pytest.fixture

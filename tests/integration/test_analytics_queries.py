@@ -19,7 +19,6 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 
-from store import embedded, schema
 from store.analytics import Snapshot, open_snapshot
 from store.analytics import statistics as st
 from store.analytics.cli import queries as queries_command
@@ -33,7 +32,7 @@ from store.analytics.refresh import refresh
 from store.analytics.store_address import store_address
 from store.batches import mark_done
 from store.benchmarks import import_benchmark
-from store.connection import engine, transaction
+from store.connection import transaction
 from store.errors import PassatkError
 from store.runs import find_run, set_reference
 from store.sample_import import SampleFile, import_samples
@@ -42,6 +41,7 @@ from store.settings import StoreSettings
 from store.tables import batches, benchmarks, models, prices, problems, runs
 from store.verdicts import VerdictRow, write_verdicts
 from store.verifier_registry import attach_verifier, ensure_verifier
+from tests.integration.own_store import own_store
 
 DATA = Path(os.environ.get("PASSATK_SHARED_DATA", Path(__file__).parents[2] / "../shared/data"))
 STOP_WORDS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
@@ -62,19 +62,11 @@ INPUT_USD, OUTPUT_USD = 2.0, 5.0
 
 @pytest.fixture(scope="module")
 def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("passatk")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PASSATK_HOME", str(folder))
-        patch.delenv("PASSATK_DATABASE_URL", raising=False)
-        patch.delenv("PASSATK_MIRROR", raising=False)
-        schema.upgrade()
+    with own_store(tmp_path_factory.mktemp("passatk")) as settings:
         with transaction() as connection:
             _small_run(connection)
-        settings = StoreSettings.from_environment()
         refresh(store_address(settings), settings.mirror)
         yield settings.mirror
-        engine().dispose()
-        embedded.stop(folder)
 
 
 @pytest.fixture

@@ -19,18 +19,18 @@ import pytest
 import sqlalchemy as sa
 from scipy.stats import ttest_rel
 
-from store import embedded, schema
 from store.analytics import Snapshot, open_snapshot
 from store.analytics.refresh import refresh
 from store.analytics.store_address import store_address
 from store.analytics.verify import verify
 from store.batches import mark_done
-from store.connection import engine, transaction
+from store.connection import transaction
 from store.samples import SampleRow, write_samples
 from store.settings import StoreSettings
 from store.tables import batches, benchmarks, models, problems, runs
 from store.verdicts import VerdictRow, write_verdicts
 from store.verifier_registry import ensure_verifier
+from tests.integration.own_store import own_store
 
 ROUNDS, RUNS, PROBLEMS = 4, 3, 5
 KS = [1, 2, 3, 5, 8, 13, 21, 34]
@@ -144,21 +144,13 @@ class Maker:
 
 @pytest.fixture(scope="module", params=[1, 2])
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
-    folder = tmp_path_factory.mktemp("passatk")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PASSATK_HOME", str(folder))
-        patch.delenv("PASSATK_DATABASE_URL", raising=False)
-        patch.delenv("PASSATK_MIRROR", raising=False)
-        schema.upgrade()
-        settings = StoreSettings.from_environment()
+    with own_store(tmp_path_factory.mktemp("passatk")) as settings:
         store = _empty(settings.mirror)
         maker = Maker(Random(request.param), store)
         for _ in range(ROUNDS):  # each refresh adds to what the last one counted
             maker.round()
             refresh(store_address(settings), settings.mirror)
         yield store
-        engine().dispose()
-        embedded.stop(folder)
 
 
 def _empty(mirror: Path) -> Made:

@@ -17,7 +17,6 @@ import duckdb
 import pytest
 import sqlalchemy as sa
 
-from store import embedded, schema
 from store.analytics import open_snapshot
 from store.analytics.compact import compact
 from store.analytics.errors import ForeignMirror, MirrorBusy, MirrorDamaged, NoSnapshot, SourceUnreachable
@@ -31,6 +30,7 @@ from store.samples import SampleRow, write_samples
 from store.settings import StoreSettings
 from store.tables import batches, benchmarks, models, problems, runs, verifiers
 from store.verdicts import VerdictRow, write_verdicts
+from tests.integration.own_store import own_store
 
 PROBLEMS = 3
 FACTS = ("samples", "completions", "verdicts", "verifier_outputs")
@@ -39,14 +39,8 @@ FACTS = ("samples", "completions", "verdicts", "verifier_outputs")
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("passatk")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PASSATK_HOME", str(folder))
-        patch.delenv("PASSATK_DATABASE_URL", raising=False)
-        patch.delenv("PASSATK_MIRROR", raising=False)
-        schema.upgrade()
+    with own_store(folder):
         yield folder
-        engine().dispose()
-        embedded.stop(folder)
 
 
 @pytest.fixture

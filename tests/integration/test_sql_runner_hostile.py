@@ -14,17 +14,16 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from store import embedded, schema
 from store.analytics import SqlLimits, run_sql
 from store.analytics.errors import NoSnapshot, QueryFailed, QueryRefused
 from store.analytics.refresh import refresh
 from store.analytics.store_address import store_address
 from store.batches import mark_done
-from store.connection import engine, transaction
+from store.connection import transaction
 from store.samples import SampleRow, write_samples
-from store.settings import StoreSettings
 from store.tables import batches, benchmarks, models, problems, runs, verifiers
 from store.verdicts import VerdictRow, write_verdicts
+from tests.integration.own_store import own_store
 
 SECRET = "the-canary-sings"
 
@@ -39,18 +38,10 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("passatk")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PASSATK_HOME", str(folder))
-        patch.delenv("PASSATK_DATABASE_URL", raising=False)
-        patch.delenv("PASSATK_MIRROR", raising=False)
-        schema.upgrade()
+    with own_store(tmp_path_factory.mktemp("passatk")) as settings:
         _fill()
-        settings = StoreSettings.from_environment()
         refresh(store_address(settings), settings.mirror)
         yield settings.mirror
-        engine().dispose()
-        embedded.stop(folder)
 
 
 def _fill() -> None:
