@@ -123,6 +123,19 @@ class Controls:
         st.session_state[_key(name)] = self._value(name, asked, lambda value: isinstance(value, str), "")
         return str(self._keep(name, str(st.text_input(key=_key(name), **looks)).strip()))
 
+    def held(self, name: str, none: str, known: Callable[[str], bool], meaning: str) -> str:
+        """A choice without a widget of its own, made by `choose` or by a link; `none` where there is none.
+
+        `known` says whether a value can be used, `meaning` what it would have to be.
+        """
+        asked = self.link.text(name)
+        if asked is not None and asked != none and not known(asked):
+            self.link.ignored.append(f'{name} "{asked[:60]}", which is not {meaning}')
+            asked = None
+        value = self._value(name, asked, lambda value: value == none or known(value), none)
+        st.session_state[_key(name)] = value
+        return str(self._keep(name, value))
+
     def _value(self, name: str, asked: Any, known: Callable[[Any], bool], default: Any) -> Any:
         if asked is not None:
             return asked

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import streamlit as st
@@ -27,13 +27,18 @@ _CHART, _BELOW = 360, 150
 _TYPES = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf"}
 
 
-def draw(spec: Mapping[str, Any], key: str, alt: str | None = None) -> None:
-    """A chart as wide as its place. Its height is kept free until it is drawn, so that nothing below it moves."""
+def draw(
+    spec: Mapping[str, Any], key: str, alt: str | None = None, on_select: Callable[[], None] | None = None
+) -> None:
+    """A chart as wide as its place. Its height is kept free until it is drawn, so that nothing below it moves.
+
+    `on_select` is called when a reader clicks on what the spec has a selection for.
+    """
     spec = narrow(dict(spec)) if readers.on_phone() else spec
     fitted = spec.get("autosize", {}).get("type", "fit") != "fit-x"  # else its axes come on top of its height
     height = spec.get("height")
     kept: int | Literal["content"] = height if fitted and isinstance(height, int) else "content"
-    st.vega_lite_chart(spec=dict(spec), key=key, width="stretch", height=kept, alt=alt)
+    st.vega_lite_chart(spec=dict(spec), key=key, width="stretch", height=kept, alt=alt, on_select=on_select or "ignore")
 
 
 def show(figure: Figure, rows: Sequence[Mapping[str, Any]], key: str, table: str = "Table and export") -> None:

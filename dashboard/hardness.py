@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import figure_block
-from dashboard.charts.pass_rates import pass_rate_bins, pass_rate_spec
+from dashboard import figure_block, rate_bars
+from dashboard.charts.pass_rates import pass_rate_spec
+from dashboard.charts.rate_bins import PassRateBin, pass_rate_bins
 from dashboard.controls import Controls, choose_for_next_page
 from dashboard.figures.drawn import Counting, Drawn
 from dashboard.figures.figure import Figure
 from dashboard.on_sight import on_sight
-from dashboard.scope import Row
+from dashboard.problem_filters import ALL, ANY_TAG
+from dashboard.scope import REFERENCE, Row
 from dashboard.snapshots import Reading
-from dashboard.wording import percent, plural
+from dashboard.wording import percent
 
-#: Heights of a histogram and of the button below it, pixels.
+_GO = "problems are asked for"
+#: Heights of a histogram and of the menu below it, pixels.
 _HEIGHT, _BUTTON = 240, 40
 
 
@@ -37,10 +40,15 @@ def _histograms(reading: Reading, drawn: list[Drawn], counting: Counting) -> Non
             records += answer.records
             sql.append(answer.sql)
             notes += answer.notes
+    if st.session_state.pop(_GO, False):
+        from dashboard.navigation import pages
+
+        st.switch_page(pages()["problems"])
     most = max((row["n"] for row in records), default=0)
     st.caption(
         "Problems by the share of their samples that are correct, c/n, on log bins; never and always solved ones stand "
-        f"apart. Rates under 1/n cannot be seen with n samples (n is up to {most:,})."
+        f"apart. Rates under 1/n cannot be seen with n samples (n is up to {most:,}). "
+        "A click on a bar opens its problems."
     )
     figure = Figure("pass-rates", "Pass rates", {}, "", records, "\n\n".join(dict.fromkeys(sql)), tuple(notes))
     shown = [
@@ -60,16 +68,13 @@ def _histogram(one: Drawn, records: list[Row]) -> None:
     most = max((row["n"] for row in records), default=0)
     bins = pass_rate_bins(records)
     spec = pass_rate_spec(bins, one.curve.slot, most, title=one.curve.label, height=_HEIGHT)
-    with st.container(gap="xsmall"):
-        figure_block.draw(spec, f"hardness {one.curve.label}")
-        never = sum(part.problems for part in bins if part.never)
-        if never and st.button(
-            f"See the {plural(never, 'problem')} never solved",
-            key=f"never {one.curve.label}",
-            type="tertiary",
-            icon=":material/arrow_forward:",
-        ):
-            choose_for_next_page(**{"one run": one.wanted.name, "show": "never solved"})
-            from dashboard.navigation import pages
 
-            st.switch_page(pages()["problems"])
+    def chosen(one_bin: PassRateBin) -> None:
+        run = one.wanted
+        by = REFERENCE if run.verifier == run.run["reference"] else str(run.verifier)
+        kept = {"one run": run.name, "by": by, "show": ALL, "tag": ANY_TAG, "rate": one_bin.name}
+        choose_for_next_page(**kept)
+        st.session_state[_GO] = True
+
+    with st.container(gap="xsmall"):
+        rate_bars.draw(bins, spec, f"hardness {one.curve.label}", chosen)

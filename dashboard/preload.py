@@ -24,7 +24,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "/precision": (*_CHART, "BidiComponent", "Slider", "Metric"),
     "/cost": (*_CHART, "BidiComponent", "Multiselect", "ButtonGroup", "Slider", "NumberInput"),
     "/compare": (*_CHART, "BidiComponent", "Multiselect", "Slider"),
-    "/problems": (*_CHART, *_TABLE, "ButtonGroup", "Checkbox"),
+    "/problems": (*_CHART, *_TABLE, "ButtonGroup", "Checkbox", "MenuButton"),
     "/samples": ("StreamlitSyntaxHighlighter", "ButtonGroup", "Pagination", "Radio", "TextInput"),
     "/sql": ("BidiComponent", "TextInput"),
     "/workers": ("Checkbox",),

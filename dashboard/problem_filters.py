@@ -8,12 +8,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dashboard.charts.rate_bins import RateBin
+
 Row = Mapping[str, Any]
 #: From this difference of shares on, runs are widely apart on a problem.
 _APART = 0.5
 ALL = "all"
 #: The choice that means: whatever a problem is tagged with.
 ANY_TAG = "any"
+#: The choice that means: whatever share of its samples is correct.
+ANY_RATE = "any"
 
 
 @dataclass(frozen=True)
@@ -67,13 +71,15 @@ def matching(
     run: str,
     rates: Mapping[str, Mapping[str, tuple[int, int]]],
     tag: str = ANY_TAG,
+    rate: RateBin | None = None,
 ) -> list[dict[str, Any]]:
-    """The records that a filter and a tag keep; `rates` has (n, c) by problem within run."""
+    """The records that a filter, a tag and a range of pass rates keep; `rates` has (n, c) by problem within run."""
     kept = []
     for row in records:
         found = {name: problems.get(row["problem"], (0, 0)) for name, problems in rates.items()}
         shares = {name: c / n for name, (n, c) in found.items() if n}
-        if FILTERS[which](Counts(row, run, shares)) and (tag == ANY_TAG or tag in tags_of(row)):
+        fits = rate is None or rate.holds(row["c"] or 0, row["n"] or 0)
+        if fits and FILTERS[which](Counts(row, run, shares)) and (tag == ANY_TAG or tag in tags_of(row)):
             kept.append(row)
     return kept
 

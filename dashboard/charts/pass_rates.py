@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from dashboard.charts.palette import GREY, color
 from dashboard.charts.quantities import log_ticks
+from dashboard.charts.rate_bins import PassRateBin
 from dashboard.wording import percent
 
 _X_TITLE = "Share of samples correct (log bins)"
@@ -18,51 +18,20 @@ _LABELS = {
     "labelAngle": {"expr": f"{_NARROW} ? -35 : 0"},
     "labelAlign": {"expr": f"{_NARROW} ? 'right' : 'center'"},
 }
-#: Upper edges of the bins of a pass rate, about two to a decade.
-_EDGES = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
-
-
-@dataclass(frozen=True)
-class PassRateBin:
-    """Problems whose pass rate lies in (low, high]; never and always solved ones have bins of their own."""
-
-    label: str
-    low: float
-    high: float
-    problems: int
-    never: bool = False
-
-
-def pass_rate_bins(records: Sequence[Mapping[str, Any]]) -> list[PassRateBin]:
-    """Bins over problems with n > 0: never solved, log bins from 1/n up, every sample correct."""
-    judged = [(row["c"], row["n"]) for row in records if row["n"]]
-    rates = [c / n for c, n in judged]
-    most = max((n for _, n in judged), default=1)
-    edges = [edge for edge in _EDGES if edge * most >= 1]
-    bounds = list(zip([0.0, *edges], [*edges, 1.0], strict=True))
-    bins = [PassRateBin("never", 0, 0, sum(rate == 0 for rate in rates), never=True)]
-    for low, high in bounds:
-        inside = sum(low < rate <= high and rate < 1 for rate in rates)
-        bins.append(PassRateBin(_range(low, high), low, high, inside))
-    bins.append(PassRateBin("always", 1, 1, sum(rate == 1 for rate in rates)))
-    return bins
-
-
-def _range(low: float, high: float) -> str:
-    def whole(share: float) -> str:
-        return f"{100 * share:g}"
-
-    if low == 0:
-        return f"up to {whole(high)} %"
-    return f"{whole(low)}–{whole(high)} %" if high < 1 else f"over {whole(low)} %"
 
 
 def pass_rate_spec(
-    bins: Sequence[PassRateBin], slot: int, samples: int, title: str | None = None, height: int = 260
+    bins: Sequence[PassRateBin],
+    slot: int,
+    samples: int,
+    title: str | None = None,
+    height: int = 260,
+    chosen: str | None = None,
 ) -> dict[str, Any]:
     """Vega-Lite spec of the histogram; `samples` is the largest n of a problem, which bounds what can be seen.
 
-    Never and always solved problems stand apart at both ends: their bins are no ranges.
+    Never and always solved problems stand apart at both ends: their bins are no ranges. Beside the bin with the name
+    `chosen` the others are faint.
     """
     rows = [
         {"bin": one.label, "problems": one.problems, "slot": GREY if one.never else slot, "order": place}
@@ -89,6 +58,10 @@ def pass_rate_spec(
         {"field": "problems", "type": "quantitative", "title": "problems"},
     ]
     named = {"title": {"text": title, "offset": 8}} if title else {}
+    here = [one.label for one in bins if one.name == chosen]
+    faint = (
+        {"opacity": {"condition": {"test": {"field": "bin", "oneOf": here}, "value": 1}, "value": 0.35}} if here else {}
+    )
     return named | {
         "description": pass_rate_finding(bins, samples),
         "height": height,
@@ -96,7 +69,7 @@ def pass_rate_spec(
         "layer": [
             {
                 "mark": {"type": "bar", "cornerRadiusEnd": 2},
-                "encoding": {"x": x, "y": y, "color": color(), "tooltip": tooltip},
+                "encoding": {"x": x, "y": y, "color": color(), "tooltip": tooltip} | faint,
             },
             {
                 "mark": {"type": "text", "dy": -8, "fontWeight": 600, "aria": False, "tooltip": None},
@@ -104,6 +77,18 @@ def pass_rate_spec(
             },
         ],
     }
+
+
+#: The name under which a page hears of a bar that was clicked.
+CLICKED = "bar"
+
+
+def clickable(spec: dict[str, Any]) -> dict[str, Any]:
+    """The same histogram for a page: a click on a bar is told by its `bin`."""
+    bars, *above = spec["layer"]
+    select = {"type": "point", "fields": ["bin"], "toggle": False}
+    bars = bars | {"mark": bars["mark"] | {"cursor": "pointer"}, "params": [{"name": CLICKED, "select": select}]}
+    return spec | {"layer": [bars, *above]}
 
 
 def pass_rate_finding(bins: Sequence[PassRateBin], samples: int) -> str:

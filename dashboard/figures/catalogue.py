@@ -15,8 +15,9 @@ from dashboard.charts.cost import Reference
 from dashboard.charts.facets import facets
 from dashboard.charts.measures import MINUS_LOG
 from dashboard.charts.palette import run_slots
-from dashboard.charts.pass_rates import pass_rate_bins, pass_rate_spec, sorted_rates_spec
+from dashboard.charts.pass_rates import pass_rate_spec, sorted_rates_spec
 from dashboard.charts.quantities import DOLLARS, SAMPLES, Quantity
+from dashboard.charts.rate_bins import pass_rate_bins
 from dashboard.figures.comparison import difference, difference_curves, difference_figure
 from dashboard.figures.cost import cost_figure, costed, unit_of
 from dashboard.figures.coverage import CoverageFigure, View, coverage_figure

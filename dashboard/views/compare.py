@@ -21,6 +21,7 @@ from dashboard.figures.comparison import (
 from dashboard.figures.drawn import STANDARD
 from dashboard.frame import no_runs, view
 from dashboard.on_sight import on_sight, table_height
+from dashboard.problem_filters import ANY_RATE
 from dashboard.scope import REFERENCE, Row, Scope
 from dashboard.snapshots import Reading
 from dashboard.wording import NONE, percent, plain, plural, told
@@ -131,7 +132,7 @@ def _flips(reading: Reading, baseline: str, name: str) -> None:
         type="tertiary",
         icon=":material/arrow_forward:",
     ):
-        choose_for_next_page(**{"run": [name, baseline], "one run": name})
+        choose_for_next_page(**{"run": [name, baseline], "one run": name, "rate": ANY_RATE})
         from dashboard.navigation import pages
 
         st.switch_page(pages()["problems"])

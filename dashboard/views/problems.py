@@ -6,13 +6,14 @@ import math
 
 import streamlit as st
 
-from dashboard import problem_drawer, scope, tables
+from dashboard import problem_drawer, rate_bars, scope, tables
 from dashboard.answers import Answer
 from dashboard.charts.heatmap import MOST_ROWS, by_difficulty, heatmap_spec
-from dashboard.charts.pass_rates import pass_rate_bins, pass_rate_finding, pass_rate_spec
+from dashboard.charts.pass_rates import pass_rate_finding, pass_rate_spec
+from dashboard.charts.rate_bins import NAMES, RateBin, bin_named, pass_rate_bins
 from dashboard.controls import Controls
 from dashboard.frame import behind_chart, no_runs, undecided_chip, view
-from dashboard.problem_filters import ALL, ANY_TAG, FILTERS, MEANING, matching, tags_of, tags_used
+from dashboard.problem_filters import ALL, ANY_RATE, ANY_TAG, FILTERS, MEANING, matching, tags_of, tags_used
 from dashboard.scope import REFERENCE, Row
 from dashboard.snapshots import Reading
 from dashboard.wording import NONE, plain, plural
@@ -48,20 +49,21 @@ def page(reading: Reading, controls: Controls) -> None:
         answer = reading.ask("pass_rates", **asked, quarantined=quarantined)
         _set_aside(reading.ask("pass_rates", **asked, quarantined="include"), quarantined)
         undecided_chip(sum(row["undecided"] or 0 for row in answer.records), run["run"])
+        rate = _rate(answer, controls)
     if not answer.records:
         st.info("Every problem of this benchmark is quarantined. Turn Quarantined on to see them.")
         return
-    _histogram(answer, scope.slots_of([run["run"]], rows)[run["run"]])
+    _histogram(answer, controls, scope.slots_of([run["run"]], rows)[run["run"]], rate)
     behind_chart("pass rates", answer.sql, answer.notes)
     compared, rates, cut = _compared(reading, rows, run, quarantined)
     several = len(rates) > 1
     st.header("Which runs solve which problems?" if several else "Every problem", anchor=False)
-    records, tag = _narrowed(answer, controls, run, rates)
+    records, tag = _narrowed(answer, controls, run, rates, rate)
     if records and several:
         _heatmap(controls, compared, rates, [row["problem"] for row in records], len(answer.records), cut)
         st.header("Every problem", anchor=False)
     if records:
-        _table(records, controls, tag)
+        _table(records, controls, tag, rate)
     _look_into(reading, answer, controls, run, choice, rates)
 
 
@@ -73,13 +75,39 @@ def _set_aside(every: Answer, quarantined: str) -> None:
         st.badge(f"{plural(count, 'quarantined problem')} {where}", icon=":material/block:", color="orange")
 
 
-def _histogram(answer: Answer, slot: int) -> None:
+def _rate(answer: Answer, controls: Controls) -> str:
+    """The name of the range of pass rates whose problems alone are listed, with what takes it away; or ANY_RATE."""
+    rate = controls.held("rate", ANY_RATE, lambda name: bin_named(name) is not None, NAMES)
+    chosen = bin_named(rate)
+    if chosen is not None:
+        held = sum(chosen.holds(row["c"] or 0, row["n"] or 0) for row in answer.records)
+        st.button(
+            f"Pass rate: {chosen.label} · {plural(held, 'problem')}",
+            key="clear rate",
+            icon=":material/close:",
+            help="Press to list every pass rate again.",
+            on_click=controls.choose,
+            args=("rate", ANY_RATE),
+        )
+    return rate
+
+
+def _histogram(answer: Answer, controls: Controls, slot: int, rate: str) -> None:
     st.header("How hard are the problems?", anchor=False)
     bins = pass_rate_bins(answer.records)
     most = max((row["n"] or 0 for row in answer.records), default=0)
     finding = pass_rate_finding(bins, most)
-    st.vega_lite_chart(pass_rate_spec(bins, slot, most), key="pass rate chart", width="stretch")
-    st.caption(f"{finding} A chance well below 1 in n cannot be told from none with n samples.")
+    spec = pass_rate_spec(bins, slot, most, chosen=rate)
+
+    def chosen(one: RateBin) -> None:
+        controls.choose("rate", ANY_RATE if one.name == rate else one.name)
+
+    # Another key with another range: a chart that keeps its selection would not hear the same bar twice.
+    rate_bars.draw(bins, spec, f"pass rate chart {rate}", chosen)
+    st.caption(
+        f"{finding} A chance well below 1 in n cannot be told from none with n samples. "
+        "A click on a bar leaves its problems alone below."
+    )
 
 
 def _compared(reading: Reading, rows: list[Row], run: Row, quarantined: str) -> tuple[Answer, Rates, str]:
@@ -95,16 +123,17 @@ def _compared(reading: Reading, rows: list[Row], run: Row, quarantined: str) -> 
     return answer, rates, cut
 
 
-def _narrowed(answer: Answer, controls: Controls, run: Row, rates: Rates) -> tuple[list[Row], str]:
+def _narrowed(answer: Answer, controls: Controls, run: Row, rates: Rates, rate: str) -> tuple[list[Row], str]:
     """The problems the reader asks to see below, and the tag they chose."""
     which = controls.one("show", list(FILTERS), ALL, st.segmented_control, label="Show", required=True, help=MEANING)
     used = tags_used(answer.records)
     tag = ANY_TAG
     if used or controls.link.asked.get("tag"):
         tag = controls.one("tag", [ANY_TAG, *used], ANY_TAG, st.selectbox, label="Tag", help=_TAG_HELP, width=400)
-    records = matching(answer.records, which, run["run"], rates, tag)
+    records = matching(answer.records, which, run["run"], rates, tag, bin_named(rate))
     if not records:
-        st.info("No problem matches. Choose `all` above" + (" or another tag." if tag != ANY_TAG else "."))
+        others = (" or another tag" if tag != ANY_TAG else "") + (" or every pass rate" if rate != ANY_RATE else "")
+        st.info(f"No problem matches. Choose `all` above{others}.")
     return records, tag
 
 
@@ -127,9 +156,9 @@ def _heatmap(controls: Controls, compared: Answer, rates: Rates, kept: list[str]
     behind_chart("problems by runs", compared.sql, fewer)
 
 
-def _table(records: list[Row], controls: Controls, tag: str) -> None:
+def _table(records: list[Row], controls: Controls, tag: str, rate: str) -> None:
     records.sort(key=lambda row: (row["pass_rate"] if row["pass_rate"] is not None else -1, row["position"]))
-    key = f"problem table {controls.values['show']} {tag}"
+    key = f"problem table {controls.values['show']} {tag} {rate}"
 
     def look() -> None:
         for place in st.session_state[key]["selection"]["rows"]:

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from playwright.sync_api import Locator, expect
 
+from dashboard.wording import plural
 from tests.acceptance.browsing import BIG, SMALL, UNPRICED, Served, Watched
 
 pytestmark = pytest.mark.usefixtures("mode")  # every journey, light and dark
@@ -302,6 +303,14 @@ def test_what_lies_below_is_drawn_when_it_is_scrolled_to_and_moves_nothing(watch
     watched.page.get_by_text("95 % interval", exact=True).click()
     watched.idle()
     expect(charts).to_have_count(3)
+    bar = charts.nth(1).locator("g.mark-rect path").nth(3)
+    named = re.search(r"bin: (.*?); problems: (\d+)", bar.get_attribute("aria-label") or "")
+    assert named
+    watched.in_view(bar)
+    bar.click()
+    expect(watched.page.get_by_test_id("stHeading").first).to_have_text("Problems", timeout=30_000)
+    asked = f"Pass rate: {named.group(1)} · {plural(int(named.group(2)), 'problem')}"
+    expect(watched.page.get_by_role("button", name=asked)).to_be_visible(timeout=30_000)
 
 
 def test_a_run_without_a_price_is_said_to_have_none(watched: Watched, served: Served) -> None:

@@ -21,7 +21,7 @@ ASKED: dict[str, dict[str, str | list[str]]] = {
     "precision": {"run": BIG, "k": "10"},
     "cost": {"run": [BIG, SMALL], "k": "10"},
     "compare": {"run": [BIG, SMALL], "baseline": SMALL},
-    "problems": {"run": BIG, "show": "never solved", "problem": "sum-05", "quarantined": "off"},
+    "problems": {"run": BIG, "show": "sometimes", "rate": "0.1..0.3", "problem": "sum-05", "quarantined": "off"},
     "samples": {"run": BIG, "problem": "sum-05", "outcome": "incorrect", "part": "verdicts", "ending": "stop"},
     "sql": {"query": "SELECT 1"},
     "workers": {"live": "off"},

@@ -18,6 +18,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import dashboard
+from dashboard.charts.rate_bins import pass_rate_bins
 from dashboard.on_sight import _on_sight
 from store import connection, embedded, model_registry
 from store.analytics import open_snapshot
@@ -121,7 +122,7 @@ def test_what_lies_below_the_first_chart_is_made_once_it_is_in_sight(
     test.session_state["visit"]["seen"].add("hardness")
     test.run()
     assert "on log bins" in shown(test)
-    assert [button.label for button in test.button if "never solved" in button.label]
+    assert "A click on a bar opens its problems" in shown(test)
 
 
 def test_the_first_page_lists_every_run(seeded: Path) -> None:
@@ -219,6 +220,21 @@ def test_problems_can_be_filtered(seeded: Path) -> None:
     assert 0 < len(never.dataframe[0].value) < every
     assert set(never.dataframe[0].value["c"]) == {0}
     assert "No problem matches" in shown(page("problems", run=[BIG], show="always solved"))
+
+
+def test_problems_of_one_bar_can_be_shown_alone(seeded: Path) -> None:
+    rates = open_snapshot(seeded).query("pass_rates", run=BIG).records()
+    for one in (one for one in pass_rate_bins(rates) if one.problems):
+        test = page("problems", run=[BIG], rate=one.name)
+        assert not test.warning
+        table = test.dataframe[0].value
+        assert len(table) == one.problems
+        assert all(one.holds(c, n) for c, n in zip(table["c"], table["n"], strict=True))
+    (chip,) = (button for button in test.button if button.key == "clear rate")
+    assert one.label in chip.label
+    assert len(chip.click().run().dataframe[0].value) == 40
+    assert "clear rate" not in [button.key for button in test.button]
+    assert any('rate "often", which is not' in said.value for said in page("problems", rate="often").warning)
 
 
 def test_problems_are_found_by_their_tags(seeded: Path) -> None:

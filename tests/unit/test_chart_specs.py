@@ -16,7 +16,8 @@ from dashboard.charts.coverage import coverage_finding, coverage_spec, end_label
 from dashboard.charts.curves import Curve, Point, curve_from
 from dashboard.charts.difference import difference_finding, difference_spec
 from dashboard.charts.palette import GREY, HUES, INK, run_slots
-from dashboard.charts.pass_rates import pass_rate_bins, pass_rate_finding, pass_rate_spec
+from dashboard.charts.pass_rates import CLICKED, clickable, pass_rate_finding, pass_rate_spec
+from dashboard.charts.rate_bins import bin_named, pass_rate_bins
 from dashboard.charts.selection import selection_finding, selection_spec
 
 LATTICE = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
@@ -174,6 +175,21 @@ def test_pass_rate_bins_hold_every_judged_problem_once() -> None:
     assert bins[-1].label == "always"
     assert bins[-1].problems == 1
     valid(pass_rate_spec(bins, 3, 100))
+
+
+def test_a_link_names_the_problems_of_a_bar() -> None:
+    records = [{"n": 100, "c": c} for c in range(101)]
+    bins = pass_rate_bins(records)
+    for one in bins:
+        named = bin_named(one.name)
+        assert named is not None
+        assert sum(named.holds(row["c"], row["n"]) for row in records) == one.problems
+    assert [bin_named(name) for name in ("0.3..0.1", "0..2", "1..", "often", "nan..1", "0.1..0.2..0.3")] == [None] * 6
+    chosen = pass_rate_spec(bins, 3, 100, chosen=bins[2].name)
+    valid(clickable(chosen))
+    assert clickable(chosen)["layer"][0]["params"][0]["name"] == CLICKED
+    condition = chosen["layer"][0]["encoding"]["opacity"]["condition"]
+    assert condition["test"]["oneOf"] == [bins[2].label]
 
 
 def test_no_bin_lies_below_one_in_n() -> None:

@@ -20,8 +20,9 @@ from dashboard.charts.facets import facets
 from dashboard.charts.measures import MINUS_LOG, SOLVED, UNSOLVED, Span
 from dashboard.charts.pairs import matrix_spec, pairs_spec
 from dashboard.charts.palette import INK
-from dashboard.charts.pass_rates import pass_rate_bins, pass_rate_spec, sorted_rates_spec
+from dashboard.charts.pass_rates import pass_rate_spec, sorted_rates_spec
 from dashboard.charts.quantities import DOLLARS, TOKENS, log_ticks
+from dashboard.charts.rate_bins import pass_rate_bins
 from dashboard.charts.selection import selection_spec
 from dashboard.rendering import UnknownFormat, rendered, standing, still
 from dashboard.report import own_ids
