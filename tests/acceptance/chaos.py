@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import psutil
 import psycopg
 from kombu import Connection
 
@@ -205,8 +206,14 @@ class Chaos:
             self.house.passatk("store", "down")
         else:
             os.kill(int(lock.read_text().splitlines()[0]), signal.SIGQUIT)
-            self.house.wait_for(lambda: not lock.exists(), 60)
+            # It waits for its processes, and no signal ends one that waits for a busy disk.
+            self.house.wait_for(lambda: not lock.exists(), 300, self._server_processes)
         self.house.passatk("store", "up")
+
+    def _server_processes(self) -> str:
+        """How the processes of the store's server are: one in disk sleep cannot be ended."""
+        listed = psutil.process_iter(["pid", "ppid", "status", "cmdline"])
+        return "\n".join(str(one.info) for one in listed if "postgres" in " ".join(one.info["cmdline"] or []))
 
     def _begin(self, name: str) -> None:
         options = ["--samples", str(SAMPLES), "--max-tokens", "60", "--verifier", "chain", "--verifier", "answer"]

@@ -285,6 +285,31 @@ def test_the_sql_behind_a_chart_is_made_when_it_is_unfolded(watched: Watched, se
     watched.idle()
 
 
+#: Clicks on the first "SQL behind this chart" in the very moment in which a part of the page says that it is in sight.
+_CLICK_IN_THE_SAME_MOMENT = """
+    const Watching = window.IntersectionObserver
+    window.IntersectionObserver = class extends Watching {
+        constructor(told, options) {
+            super((changes, watch) => {
+                told(changes, watch)
+                if (!options?.scrollMargin || !changes.some((change) => change.isIntersecting)) return
+                const folds = [...document.querySelectorAll("summary")]
+                folds.find((fold) => fold.innerText.includes("SQL behind this chart")).click()
+            }, options)
+        }
+    }
+"""
+
+
+def test_a_click_in_the_moment_a_part_comes_into_sight_is_not_lost(watched: Watched, served: Served) -> None:
+    watched.page.add_init_script(_CLICK_IN_THE_SAME_MOMENT)
+    watched.go(f"{served.url}/coverage?run={SMALL}")
+    watched.chart()
+    watched.scroll()
+    expect(watched.page.get_by_test_id("stCode").first).to_contain_text("SELECT", timeout=30_000)
+    expect(watched.page.get_by_test_id("stVegaLiteChart")).to_have_count(2)
+
+
 def test_what_lies_below_is_drawn_when_it_is_scrolled_to_and_moves_nothing(watched: Watched, served: Served) -> None:
     watched.go(f"{served.url}/coverage?run={BIG}&run={SMALL}")
     watched.chart()

@@ -18,6 +18,18 @@ for (const kind of ["pointerdown", "keydown"]) {
   window.addEventListener(kind, () => { touched = Date.now() }, true)
 }
 
+// Streamlit sends what a part says with the next timer, and a click that comes before it goes into the same message:
+// it says it at once instead.
+function apart(tell) {
+  const later = window.setTimeout
+  window.setTimeout = (work, delay, ...rest) => (delay ? later(work, delay, ...rest) : work(...rest))
+  try {
+    tell()
+  } finally {
+    window.setTimeout = later
+  }
+}
+
 function next() {
   clearTimeout(timer)
   if (!waiting.length) return
@@ -26,7 +38,7 @@ function next() {
     timer = setTimeout(next, rest)
     return
   }
-  waiting[0]()
+  apart(waiting[0])
   timer = setTimeout(() => {
     waiting.push(waiting.shift())
     next()
