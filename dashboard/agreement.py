@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import figure_block
+from dashboard import figure_block, second_verdict
 from dashboard.answers import Answer
 from dashboard.charts.agreement import precision_recall_spec
 from dashboard.charts.palette import INK
-from dashboard.controls import Controls, choose_for_next_page
+from dashboard.controls import Controls
 from dashboard.figures.figure import Figure
 from dashboard.frame import behind_chart
-from dashboard.on_sight import on_sight, table_height
+from dashboard.on_sight import on_sight
 from dashboard.scope import Row
+from dashboard.second_verdict import Second
 from dashboard.snapshots import Reading
-from dashboard.tables import separated
 from dashboard.wording import count, percent, plain, told
 from store.analytics.concepts import catalogue
 from store.errors import PassatkError
 
 _THRESHOLDS = "score_thresholds"
+_WORDS = ("correct", "incorrect")
+_ACCEPTS = {"correct": "accepted", "incorrect": "rejected"}
+#: Height of the confusion table, and its width where there is room, pixels.
+_TABLE, _WIDTH = 150, 620
 
 
 def section(reading: Reading, controls: Controls, run: Row, judged: list[Row]) -> None:
@@ -34,11 +38,11 @@ def section(reading: Reading, controls: Controls, run: Row, judged: list[Row]) -
         except PassatkError as error:
             st.info(told(f"{proxy}: {error}"))
             continue
-        _confusion(controls, answer, run, proxy)
+        _confusion(reading, controls, answer, run, proxy)
         _curve(reading, controls, run, proxy)
 
 
-def _confusion(controls: Controls, answer: Answer, run: Row, proxy: str) -> None:
+def _confusion(reading: Reading, controls: Controls, answer: Answer, run: Row, proxy: str) -> None:
     row, reference = answer.records[0], run["reference"]
     accepted, right = row["tp"] + row["fp"], row["tp"] + row["fn"]
     with st.grid(4, min_column_width=210):
@@ -48,43 +52,36 @@ def _confusion(controls: Controls, answer: Answer, run: Row, proxy: str) -> None
             f"{count(row['tp'])} of {count(accepted)} accepted",
         )
         _card(f"Recall of {plain(proxy)}", percent(row["recall"]), f"{count(row['tp'])} of {count(right)} correct")
-    on_sight(controls, f"confusion {proxy}", table_height(2), lambda: _counts(row, proxy, reference))
+    on_sight(controls, f"confusion {proxy}", _TABLE, lambda: _cells(reading, run, row, proxy))
     st.caption(
         plain(
             f"Samples that both verifiers decided. {count(row['fp'])} false positives: {proxy} accepts what "
-            f"{reference} rejects, which is how far its coverage curve lies above the reference's."
+            f"{reference} rejects, which is how far its coverage curve lies above the reference's. "
+            "A press on a number opens its samples."
         )
     )
-    if st.button(
-        f"Samples of {plain(run['run'])}",
-        key=f"samples {proxy}",
-        type="tertiary",
-        icon=":material/arrow_forward:",
-        help="Opens them; the verdicts of every verifier stand beside each.",
-    ):
-        choose_for_next_page(**{"one run": run["run"]})
-        from dashboard.navigation import pages
-
-        st.switch_page(pages()["samples"])
     behind_chart("agreement", answer.sql, answer.notes)
 
 
-def _counts(row: Row, proxy: str, reference: str) -> None:
-    def line(word: str, correct: int, incorrect: int) -> Row:
-        return {
-            "samples": f"{word} by {proxy}",
-            f"correct by {reference}": correct,
-            f"incorrect by {reference}": incorrect,
-        }
-
-    rows = [line("accepted", row["tp"], row["fp"]), line("rejected", row["fn"], row["tn"])]
-    st.dataframe(
-        rows,
-        hide_index=True,
-        width="content",
-        column_config=separated(rows),
-        alt=f"Samples by verdict of {proxy} and {reference}",
-    )
+def _cells(reading: Reading, run: Row, row: Row, proxy: str) -> None:
+    """Samples by what both verifiers said; each number is a button that opens them."""
+    reference = run["reference"]
+    with st.grid(3, min_column_width=90, vertical_alignment="center", width=_WIDTH, wrap=False):
+        st.caption("Samples")
+        for word in _WORDS:
+            st.caption(f"{word} by {plain(reference)}")
+        for said, counts in (("correct", ("tp", "fp")), ("incorrect", ("fn", "tn"))):
+            st.caption(f"{_ACCEPTS[said]} by {plain(proxy)}")
+            for word, name in zip(_WORDS, counts, strict=True):
+                pressed = st.button(
+                    f"{row[name]:,}",
+                    key=f"{name} {proxy}",
+                    disabled=not row[name],
+                    help=f"{_ACCEPTS[said]} by {plain(proxy)}, {word} by {plain(reference)}: opens them in Samples",
+                    width="stretch",
+                )
+                if pressed:
+                    second_verdict.open_cell(reading, run, proxy, said, Second(word, reference))
 
 
 def _card(label: str, value: str, below: str) -> None:

@@ -73,7 +73,7 @@ class Controls:
         )
 
     @staticmethod
-    def choose(name: str, value: str | int) -> None:
+    def choose(name: str, value: str | int | None) -> None:
         """Set a choice from a callback, before the page is run again."""
         st.session_state[_key(name)] = value
 
@@ -122,6 +122,20 @@ class Controls:
         asked = self.link.text(name)
         st.session_state[_key(name)] = self._value(name, asked, lambda value: isinstance(value, str), "")
         return str(self._keep(name, str(st.text_input(key=_key(name), **looks)).strip()))
+
+    def decimal(self, name: str, **looks: Any) -> float | None:
+        """A number or nothing, in a box that can be emptied."""
+        asked, key = self.link.decimal(name), _key(name)
+        known: dict[str, Any] = st.session_state.get(_KEPT, {})
+        kept = st.session_state[key] if key in st.session_state else known.get(name)
+        if asked is not None or name in self.link.asked:
+            kept = asked
+        elif self._moved and name in self._visit["first"]:
+            kept = self._visit["first"][name]
+        st.session_state[key] = kept if isinstance(kept, float) else None
+        value: float | None = st.number_input(key=key, value=None, **looks)
+        self._keep(name, "" if value is None else f"{value:.12g}", kept=value)
+        return value
 
     def held(self, name: str, none: str, known: Callable[[str], bool], meaning: str) -> str:
         """A choice without a widget of its own, made by `choose` or by a link; `none` where there is none.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -47,6 +48,20 @@ class Link:
             self.ignored.append(f"{name} {_quoted([value])}, which is not a whole number from {low:,} to {high:,}")
             return None
         return int(value)
+
+    def decimal(self, name: str) -> float | None:
+        """A number; None where none is named, or the address names none on purpose."""
+        value = self.text(name)
+        if not value:
+            return None
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            self.ignored.append(f"{name} {_quoted([value])}, which is not a number")
+            return None
+        return number
 
     def said(self) -> str | None:
         """One sentence about everything in the address that could not be used, or None."""

@@ -15,18 +15,23 @@ from dashboard.scope import Row
 from dashboard.snapshots import Reading
 from dashboard.wording import percent, plain, plural
 from store.analytics import Snapshot
+from store.analytics.errors import UnknownName
 
 #: Answers shown, the commonest first.
 _ANSWERS = 10
 #: Samples on a page of the Samples page.
 SAMPLES_A_PAGE = 50
 #: The choices of the Samples page that mean: all of them.
-_EVERY = {
+#: The choices of Samples that mean: every sample of a problem.
+EVERY_SAMPLE: dict[str, Any] = {
     "outcome": "any",
     "answer": "any",
     "reason": "any",
     "ending": "any",
     "contains": "",
+    "score_from": None,
+    "score_to": None,
+    "also": "any",
     "page": 1,
     "sample": None,
 }
@@ -44,7 +49,7 @@ def draw(reading: Reading, row: Row, run: Row, choice: str, rates: dict[str, dic
     with left:
         st.markdown("**What is asked**")
         draw_text(said["prompt"], f"problem {row['problem']}", "problem")
-        clusters = reading.ask("answer_clusters", run=run["run"], problem=row["problem"], verifier=verifier).records
+        clusters = _clusters(reading, run["run"], row["problem"], verifier)
         _answers(clusters)
     with right:
         st.metric(
@@ -59,6 +64,15 @@ def draw(reading: Reading, row: Row, run: Row, choice: str, rates: dict[str, dic
         _ways(reading, run, row, choice, verifier, clusters)
         _every_run(row["problem"], rates)
         _quarantine(row, run)
+
+
+def _clusters(reading: Reading, run: str, problem: str, verifier: str | None) -> list[Row]:
+    """The answers of the samples; none, said in words, where the verifier reads none and others are at odds."""
+    try:
+        return reading.ask("answer_clusters", run=run, problem=problem, verifier=verifier).records
+    except UnknownName:
+        st.caption("This verifier reads no answers. Choose one that does under `Judged by` to see them.")
+        return []
 
 
 def _answers(clusters: list[Row]) -> None:
@@ -166,7 +180,7 @@ def _at_random(reading: Reading, run: Row, row: Row, verifier: str | None) -> di
 
 
 def _open(run: Row, row: Row, choice: str, **chosen: Any) -> None:
-    choose_for_next_page(**{"one run": run["run"], "problem": row["problem"], "by": choice} | _EVERY | chosen)
+    choose_for_next_page(**{"one run": run["run"], "problem": row["problem"], "by": choice} | EVERY_SAMPLE | chosen)
     from dashboard.navigation import pages
 
     st.switch_page(pages()["samples"])

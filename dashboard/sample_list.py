@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.controls import Controls
 from dashboard.problem_drawer import SAMPLES_A_PAGE
@@ -15,6 +15,8 @@ from dashboard.snapshots import Reading
 from dashboard.verdicts import COLORS, ICONS
 from dashboard.wording import plain, plural
 from store.analytics import Snapshot
+from store.analytics.naming import verifiers
+from store.errors import PassatkError
 
 _MARKS = {outcome: f":{COLORS[outcome]}[{icon}]" for outcome, icon in ICONS.items()}
 _OUTCOMES = ("any", "correct", "incorrect", "undecided", "unjudged")
@@ -22,6 +24,8 @@ _ENDINGS = ("any", "stop", "length", "abort")
 ANY = "any"
 #: Shortest text that is searched for, and most answers offered.
 _SHORTEST, _ANSWERS = 3, 1000
+#: The ends of a range of scores, as choices and as parameters of the query `samples`.
+_BOUNDS = ("score_from", "score_to")
 
 
 @dataclass(frozen=True)
@@ -36,42 +40,44 @@ class Filter:
         return str(self.run["run"])
 
 
-def choose_problem(reading: Reading, controls: Controls, chosen: Filter) -> Row:
-    """The problem, with its counts by the chosen verifier."""
+def choose_outcome(controls: Controls) -> str:
+    """The verdict that the listed samples have; ANY where none is asked."""
+    return controls.one("outcome", _OUTCOMES, ANY, st.segmented_control, label="Verdict", required=True)
+
+
+def choose_problem(reading: Reading, controls: Controls, chosen: Filter, found: dict[str, int]) -> Row:
+    """The problem, with its counts by the chosen verifier; those with samples that are asked for (`found`) first."""
     if chosen.verifier is None:
         known = _problems(reading.id, chosen.run["run_id"], reading.snapshot)
     else:
         known = reading.ask("pass_rates", run=chosen.name, verifier=chosen.verifier).records
-    counts = {row["problem"]: row for row in known}
+    counts = {row["problem"]: row for row in sorted(known, key=lambda row: bool(found) and row["problem"] not in found)}
     problem = controls.one(
         "problem",
         list(counts),
         next(iter(counts)),
         st.selectbox,
         label="Problem",
-        format_func=lambda key: _problem_line(counts[key]),
+        format_func=lambda key: _problem_line(counts[key], found),
     )
     return counts[problem]
 
 
-def _problem_line(row: Row) -> str:
+def _problem_line(row: Row, found: dict[str, int]) -> str:
     set_aside = " · quarantined" if row["quarantined"] else ""
+    if found:
+        return f"{row['problem']} · {plural(found.get(row['problem'], 0), 'such sample')}{set_aside}"
     counted = f"{row['c']} of {row['n']} correct" if row["n"] else "not judged"
     return f"{row['problem']} · {counted}{set_aside}"
 
 
-def choose_filters(
-    reading: Reading, controls: Controls, chosen: Filter, problem: Row, beside: DeltaGenerator
-) -> dict[str, Any]:
-    """What the listed samples have in common, as parameters of the query `samples`; None where nothing is asked.
-
-    `beside` is the place of the verdict, next to the problem.
-    """
+def choose_filters(reading: Reading, controls: Controls, chosen: Filter, problem: Row, outcome: str) -> dict[str, Any]:
+    """What the listed samples have in common, as parameters of the query `samples`; None where nothing is asked."""
     reasons = _reasons(reading.id, chosen.run["run_id"], problem["problem_id"], reading.snapshot)
     answers = _answers(reading, chosen, problem)
-    with beside:
-        outcome = controls.one("outcome", _OUTCOMES, ANY, st.segmented_control, label="Verdict", required=True)
-    columns = st.columns([2, 2, 2, 4], vertical_alignment="bottom")
+    scores = _scores(reading, chosen, problem)
+    asks = scores is not None or any(controls.link.asked.get(name) for name in _BOUNDS)
+    columns = st.columns([2, 2, 2, 2, 2, 4] if asks else [2, 2, 2, 4], vertical_alignment="bottom")
     with columns[0]:
         answer = controls.one("answer", [ANY, *answers], ANY, st.selectbox, label="Answer")
     with columns[1]:
@@ -85,13 +91,37 @@ def choose_filters(
         )
     with columns[2]:
         ending = controls.one("ending", _ENDINGS, ANY, st.selectbox, label="Ended by", format_func=_ending)
-    with columns[3]:
+    bounds = dict.fromkeys(_BOUNDS)
+    if asks:
+        for place, name in enumerate(_BOUNDS):
+            with columns[3 + place]:
+                bounds[name] = controls.decimal(
+                    name, label=name.replace("_", " ").capitalize(), **_score_looks(scores, place)
+                )
+    with columns[-1]:
         contains = controls.text("contains", label="Contains", placeholder="text of the completion")
     if 0 < len(contains) < _SHORTEST:
         st.caption(f"Text is searched for from {_SHORTEST} characters on.")
     asked = {"outcome": outcome, "answer": answer, "reason": reason, "finish_reason": ending}
     found: dict[str, Any] = {name: None if value == ANY else value for name, value in asked.items()}
-    return found | {"contains": contains if len(contains) >= _SHORTEST else None}
+    return found | bounds | {"contains": contains if len(contains) >= _SHORTEST else None}
+
+
+def _scores(reading: Reading, chosen: Filter, problem: Row) -> tuple[float, float] | None:
+    """The lowest and the highest score of the problem's samples, where the chosen verifier gives scores."""
+    if chosen.verifier is None:
+        return None
+    run_id, problem_id = chosen.run["run_id"], problem["problem_id"]
+    return _scored(reading.id, run_id, problem_id, chosen.verifier, reading.snapshot)
+
+
+def _score_looks(scores: tuple[float, float] | None, place: int) -> dict[str, Any]:
+    """The end of the scores stands in an empty box; a step is about a hundredth of their range."""
+    if scores is None:
+        return {"format": "%.4g"}
+    spread = scores[1] - scores[0]
+    step = 10.0 ** round(math.log10(spread / 100)) if spread > 0 else 0.01
+    return {"placeholder": f"{scores[place]:.4g}", "format": "%.4g", "step": step}
 
 
 def _ending(key: str) -> str:
@@ -102,7 +132,10 @@ def _answers(reading: Reading, chosen: Filter, problem: Row) -> list[str]:
     if chosen.verifier is None:
         return []
     asked = {"run": chosen.name, "problem": problem["problem"], "verifier": chosen.verifier}
-    clusters = reading.ask("answer_clusters", **asked).records
+    try:
+        clusters = reading.ask("answer_clusters", **asked, answers_from=chosen.verifier).records
+    except PassatkError:
+        return []  # it reads no answers, as one that only gives scores
     return [row["answer"] for row in clusters if row["answer"] not in (None, "", ANY)][:_ANSWERS]
 
 
@@ -147,8 +180,10 @@ def choose_sample(
 
 
 def _clear(controls: Controls) -> None:
-    for name in ("outcome", "answer", "reason", "ending"):
+    for name in ("outcome", "answer", "reason", "ending", "also"):
         controls.choose(name, ANY)
+    for name in _BOUNDS:
+        controls.choose(name, None)
     controls.choose("contains", "")
 
 
@@ -187,6 +222,18 @@ def _problems(snapshot_id: str, run_id: int, _snapshot: Snapshot) -> list[Row]:
         "SELECT p.problem_id, p.problem, p.quarantined, NULL AS n, NULL AS c FROM sample_counts AS s "  # noqa: S608
         f"JOIN problems AS p USING (problem_id) WHERE s.run_id = {int(run_id)} ORDER BY p.position"
     )
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _scored(
+    snapshot_id: str, run_id: int, problem_id: int, verifier: str, _snapshot: Snapshot
+) -> tuple[float, float] | None:
+    key = next(key for key, one in verifiers(_snapshot).items() if one.label == verifier)
+    row = _snapshot.rows(
+        "SELECT CAST(min(score) AS DOUBLE) AS low, CAST(max(score) AS DOUBLE) AS high FROM verdicts "  # noqa: S608
+        f"WHERE run_id = {int(run_id)} AND problem_id = {int(problem_id)} AND verifier_id = {key}"
+    )[0]
+    return None if row["low"] is None else (row["low"], row["high"])
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)

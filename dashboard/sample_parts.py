@@ -15,7 +15,7 @@ from dashboard.sample_list import Filter
 from dashboard.scope import Row
 from dashboard.snapshots import Reading
 from dashboard.verdicts import COLORS, ICONS, draw_verdicts
-from dashboard.wording import plain, plural
+from dashboard.wording import dollars, plain, plural
 from dashboard.words_drawn import draw_difference
 
 _PARTS = ("completion", "prompt", "verdicts", "difference", "all fields")
@@ -89,12 +89,20 @@ def _circumstances(sample: Row, verdicts: list[Row]) -> list[str]:
         told.append(plural(sample["completion_tokens"], "token"))
     if sample["reasoning_tokens"]:
         told.append(f"{sample['reasoning_tokens']:,} of them reasoning")
+    told.append(_cost(sample))
     if sample["latency_seconds"] is not None:
         told.append(f"{sample['latency_seconds']:.1f} s")
     tiers = sorted({row["tier"] for row in verdicts if row["tier"]})
     if tiers:
         told.append(f"judged in {', '.join(tiers)}")
     return told
+
+
+def _cost(sample: Row) -> str:
+    """What drawing it cost at the price sheet in force."""
+    if sample["priced_from"] is None:
+        return "no price"
+    return "cost not known" if sample["usd"] is None else f"cost {dollars(sample['usd'])}"
 
 
 def _prompt(sample: Row, name: str, look: str) -> None:

@@ -248,6 +248,10 @@ def samples(
     reason: str | None = None,
     finish_reason: Literal["stop", "length", "abort"] | None = None,
     contains: str | None = None,
+    score_from: float | None = None,
+    score_to: float | None = None,
+    second_verifier: str | None = None,
+    second_outcome: Literal["correct", "incorrect", "undecided", "unjudged"] | None = None,
     limit: int = 50,
     offset: int = 0,
 ) -> Result:
@@ -262,6 +266,10 @@ def samples(
         reason=reason,
         finish_reason=finish_reason,
         contains=contains,
+        score_from=score_from,
+        score_to=score_to,
+        second_verifier=second_verifier,
+        second_outcome=second_outcome,
         limit=limit,
         offset=offset,
     )
@@ -272,9 +280,11 @@ def sample(
     run: str,
     problem: str,
     sample_index: int,
+    *,
+    price_day: str | None = None,
 ) -> Result:
     """What was the model given, what did it write, and how was it drawn? One row, the sample."""
-    return snapshot.query("sample", run=run, problem=problem, sample_index=sample_index)
+    return snapshot.query("sample", run=run, problem=problem, sample_index=sample_index, price_day=price_day)
 
 
 def sample_verdicts(

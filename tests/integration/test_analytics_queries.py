@@ -425,6 +425,34 @@ def test_samples_of_a_problem(snapshot: Snapshot) -> None:
         snapshot.query("samples", run="small", problem="p1", limit=5000)
 
 
+def test_samples_that_two_verifiers_judged_so_are_those_that_are_counted(snapshot: Snapshot) -> None:
+    (table,) = snapshot.query("verifier_agreement", run="small", verifier="answer").records()
+    cells = {("correct", "correct"): "tp", ("correct", "incorrect"): "fp", ("incorrect", "correct"): "fn",
+             ("incorrect", "incorrect"): "tn"}  # fmt: skip
+    for (outcome, second), cell in cells.items():
+        asked = {"verifier": "answer", "outcome": outcome, "second_verifier": "chain", "second_outcome": second}
+        found = [len(snapshot.query("samples", run="small", problem=f"p{p}", **asked).rows) for p in range(3)]
+        assert sum(found) == table[cell], cell
+    with pytest.raises(BadParameter, match="name one"):
+        snapshot.query("samples", run="small", problem="p1", second_outcome="correct")
+
+
+def test_what_samples_cost_adds_up_to_what_the_run_cost(snapshot: Snapshot) -> None:
+    found = []
+    for problem, samples in enumerate(SAMPLES):
+        for index in (i for i, sample in enumerate(samples) if sample[1] != "?"):
+            found += snapshot.query("sample", run="small", problem=f"p{problem}", sample_index=index).records()
+    costs = [INPUT_USD * PROMPT_TOKENS / REQUEST_SAMPLES + OUTPUT_USD * one["completion_tokens"] for one in found]
+    assert [1e6 * one["usd"] for one in found] == pytest.approx(costs)
+    (k,) = snapshot.query("cost", run="small", k=[1]).records()
+    by_problem = [[one["usd"] for one in found if one["problem"] == f"p{problem}"] for problem in range(3)]
+    assert k["usd_per_problem"] == pytest.approx(sum(sum(usd) / len(usd) for usd in by_problem) / 3)
+    assert {str(one["priced_from"]) for one in found} == {"2024-01-01"}
+    before = snapshot.query("sample", run="small", problem="p0", sample_index=0, price_day="2023-12-31").records()[0]
+    free = snapshot.query("sample", run="free", problem="p0", sample_index=0).records()[0]
+    assert {(one["usd"], one["priced_from"]) for one in (before, free)} == {(None, None)}
+
+
 def test_one_sample_and_its_verdicts(snapshot: Snapshot) -> None:
     record = snapshot.query("sample", run="small", problem="p1", sample_index=2).records()[0]
     assert (record["prompt"], record["completion"], record["reference_answer"]) == ("Q: 1?", "2 2", "2")

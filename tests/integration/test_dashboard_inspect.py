@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from dashboard.figures.drawn import Wanted, coverage_curves
 from dashboard.figures.model_sizes import parsed
 from dashboard.figures.spending import against
 from dashboard.row_checks import ROW_CHECKS, RowCheck
+from dashboard.wording import dollars
 from store import quarantine, verifier_registry
 from store.analytics import open_snapshot, run_sql
 from store.benchmarks import find_benchmark
@@ -72,6 +74,23 @@ def trouble() -> None:
             weak=True,
         )
         write_verdicts(connection, [verdict])
+        reward = verifier_registry.ensure_verifier(connection, "reward", "1")
+        verifier_registry.attach_verifier(connection, place.run_id, reward.verifier_id)
+        batch |= {"verifier_id": reward.verifier_id}
+        batch_id = connection.execute(
+            sa.insert(batches).values(**batch, first_index=0, end_index=5, state="done").returning(batches.c.batch_id)
+        ).scalar_one()
+        scores = (0.1, 0.3, 0.5, 0.7, 0.9)
+        write_verdicts(
+            connection,
+            [
+                VerdictRow(
+                    **batch, sample_index=index, attempt=0, batch_id=batch_id, outcome="correct", reason=None,
+                    answer=None, score=score, seconds=0.1,
+                )
+                for index, score in enumerate(scores)
+            ],
+        )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +215,58 @@ def test_samples_are_found_as_the_query_finds_them(seeded: Path, asked: dict[str
     assert len(test.radio(key="control sample").options) == len(found)
     name, value = next(iter(asked.items()))
     assert f"{name}={value.replace(':', '%3A').replace(' ', '+')}" in permalink(test)
+
+
+def test_a_cell_of_the_confusion_table_opens_its_samples(seeded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    went: list[Any] = []
+    monkeypatch.setattr("streamlit.switch_page", lambda to: went.append(to.url_path))
+    (table,) = open_snapshot(seeded).query("verifier_agreement", run=SMALL, verifier="answer@1").records()
+    for cell in ("tp", "fp", "tn"):
+        precision = page("precision", run=[SMALL])
+        button = precision.button(key=f"{cell} answer@1")
+        assert button.label == f"{table[cell]:,}"
+        button.click().run()
+        kept = precision.session_state["kept values"]
+        asked = {name: kept[name] for name in ("by", "outcome", "also", "problem")}
+        test = page("samples", run=[SMALL], **asked)
+        assert not test.warning
+        counted = re.findall(r"(\d+) such sample", " ".join(test.selectbox(key="control problem").options))
+        assert sum(map(int, counted)) == table[cell]
+        (chip,) = (one for one in test.button if one.key == "clear also")
+        assert f"{table[cell]:,} sample" in chip.label.replace("\\", "")
+        assert f"of {counted[0]}" in shown(test)
+        assert f"also={asked['also'].replace(' ', '+').replace('@', '%40')}" in permalink(test)
+    assert went == ["samples"] * 3
+    assert table["fn"] == 0
+    assert precision.button(key="fn answer@1").disabled
+    (chip,) = (one for one in test.button if one.key == "clear also")
+    chip.click().run()
+    assert not any(one.key == "clear also" for one in test.button)
+    assert any("also \"correct by nobody@1\", which is not" in one.value
+               for one in page("samples", run=[SMALL], also="correct by nobody@1").warning)  # fmt: skip
+
+
+def test_samples_of_a_range_of_scores(troubled: Path) -> None:
+    asked: dict[str, str | list[str]] = {"run": [BIG], "problem": "sum-03", "by": "reward@1"}
+    test = page("samples", **asked, score_from="0.3", score_to="0.7")
+    assert not test.warning
+    assert "1 to 3 of 3" in shown(test)
+    assert "score_from=0.3&score_to=0.7" in permalink(test)
+    test.number_input(key="control score_from").set_value(None).run()
+    assert "1 to 4 of 4" in shown(test)
+    assert "score_from=&" in permalink(test)
+    assert "of 200" in shown(page("samples", run=[BIG], problem="sum-03", by="reward@1"))
+    assert any("which is not a number" in one.value for one in page("samples", **asked, score_from="high").warning)
+    assert not page("samples", run=[BIG], problem="sum-03").number_input
+    drawer = page("problems", run=[BIG], problem="sum-03", by="reward@1")
+    assert "This verifier reads no answers" in shown(drawer)
+    assert not drawer.error
+
+
+def test_a_sample_says_what_it_cost(seeded: Path) -> None:
+    sample = open_snapshot(seeded).query("sample", run=BIG, problem="sum-05", sample_index=0).records()[0]
+    assert f"cost {dollars(sample['usd'])}" in shown(page("samples", run=[BIG], problem="sum-05", sample="0"))
+    assert "no price" in shown(page("samples", run=[UNPRICED], problem="sum-05", sample="0"))
 
 
 def test_no_sample_matches_in_words(seeded: Path) -> None:

@@ -9,6 +9,7 @@ from store.analytics.concepts import CatalogueEntry
 from store.analytics.errors import BadParameter, NothingJudged, UnknownName
 from store.analytics.naming import Run, find_problem, find_runs, judged_by, named, verifiers
 from store.analytics.queries.answers import reader_for
+from store.analytics.queries.pricing import day_of
 from store.analytics.result import Result
 
 if TYPE_CHECKING:
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
 
 #: Most samples on one page: lists are looked at, whole runs are exported.
 LONGEST_PAGE = 1000
+
+
+#: The key of no verifier.
+_NOBODY = -1
+_FILTERS = (
+    *("outcome", "answer", "reason", "finish_reason", "contains"),
+    *("score_from", "score_to", "second_outcome"),
+)
 
 
 def _place(snapshot: Snapshot, parameters: Mapping[str, Any]) -> tuple[Run, int]:
@@ -29,11 +38,15 @@ def samples(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping[str, 
     limit = parameters["limit"]
     if not 1 <= limit <= LONGEST_PAGE:
         raise BadParameter(f"Query samples: limit = {limit} is not between 1 and {LONGEST_PAGE:,}.")
+    second = parameters["second_verifier"]
+    if second is None and parameters["second_outcome"] is not None:
+        raise BadParameter("Query samples: second_outcome is that of second_verifier; name one.")
     values = {
         "run_id": run.run_id,
         "problem_id": problem_id,
         "verifier_id": _verifier_id(snapshot, run, parameters["verifier"]),
-        **{name: parameters[name] for name in ("outcome", "answer", "reason", "finish_reason", "contains")},
+        "second_verifier_id": _NOBODY if second is None else _verifier_id(snapshot, run, second),
+        **{name: parameters[name] for name in _FILTERS},
         "limit": limit,
         "offset": parameters["offset"],
     }
@@ -46,9 +59,9 @@ def samples(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping[str, 
 
 
 def _verifier_id(snapshot: Snapshot, run: Run, name: str | None) -> int:
-    """The verifier's key; the run's reference, or nobody (-1), when none is named: samples can be read unjudged."""
+    """The verifier's key; the run's reference, or nobody's, when none is named: samples can be read unjudged."""
     if name is None:
-        return -1 if run.reference_verifier_id is None else run.reference_verifier_id
+        return _NOBODY if run.reference_verifier_id is None else run.reference_verifier_id
     try:
         return judged_by(snapshot, [run], name)[0].verifier.verifier_id
     except NothingJudged:
@@ -62,7 +75,10 @@ def _verifier_id(snapshot: Snapshot, run: Run, name: str | None) -> int:
 
 def _of_sample(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping[str, Any]) -> tuple[Run, str]:
     run, problem_id = _place(snapshot, parameters)
-    values = {"run_id": run.run_id, "problem_id": problem_id, "sample_index": parameters["sample_index"]}
+    values: dict[str, Any] = {"run_id": run.run_id, "problem_id": problem_id}
+    values["sample_index"] = parameters["sample_index"]
+    if "price_day" in parameters:
+        values["price_day"] = day_of(snapshot, entry.name, parameters["price_day"])
     return run, entry.filled(values)
 
 

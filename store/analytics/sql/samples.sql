@@ -9,6 +9,10 @@
 -- parameter reason (text, default none): only samples that were not found correct for this reason
 -- parameter finish_reason (stop|length|abort, default none): only samples that ended so
 -- parameter contains (text, default none): only samples whose completion has this text, whatever its case
+-- parameter score_from (number, default none): only samples with at least this score
+-- parameter score_to (number, default none): only samples with at most this score
+-- parameter second_verifier (text, default none): NAME or NAME@VERSION of another verifier that judged the same samples
+-- parameter second_outcome (correct|incorrect|undecided|unjudged, default none): only samples with this outcome by it
 -- parameter limit (integer, default 50): most rows
 -- parameter offset (integer, default 0): rows to skip
 -- column sample_index: 0-based index in its run and problem
@@ -37,6 +41,15 @@ WITH judged AS (
     GROUP BY sample_index
 ),
 
+judged_beside AS (
+    SELECT
+        sample_index,
+        sum(CASE outcome WHEN 'correct' THEN 1 WHEN 'incorrect' THEN -1 ELSE 0 END) AS balance
+    FROM analytics.verdicts
+    WHERE run_id = $run_id AND verifier_id = $second_verifier_id AND problem_id = $problem_id
+    GROUP BY sample_index
+),
+
 wanted AS (
     SELECT sample_index FROM analytics.samples
     WHERE run_id = $run_id AND problem_id = $problem_id AND $contains IS NULL
@@ -60,15 +73,31 @@ listed AS (
         s.finish_reason,
         CAST(s.cumulative_logprob AS DOUBLE) AS cumulative_logprob,
         CAST(j.seconds AS DOUBLE) AS seconds,
-        coalesce(j.attempts, 0) AS attempts
+        coalesce(j.attempts, 0) AS attempts,
+        CASE
+            WHEN b.balance > 0 THEN 'correct'
+            WHEN b.balance < 0 THEN 'incorrect'
+            WHEN b.balance = 0 THEN 'undecided'
+            ELSE 'unjudged'
+        END AS second_outcome
     FROM analytics.samples AS s
     INNER JOIN wanted AS w ON s.sample_index = w.sample_index
     LEFT JOIN judged AS j ON s.sample_index = j.sample_index
+    LEFT JOIN judged_beside AS b ON s.sample_index = b.sample_index
     WHERE s.run_id = $run_id AND s.problem_id = $problem_id
 )
 
 SELECT
-    *,
+    sample_index,
+    outcome,
+    reason,
+    answer,
+    score,
+    completion_tokens,
+    finish_reason,
+    cumulative_logprob,
+    seconds,
+    attempts,
     count(*) OVER () AS matching
 FROM listed
 WHERE
@@ -76,5 +105,9 @@ WHERE
     AND ($answer IS NULL OR answer = $answer)
     AND ($reason IS NULL OR reason = $reason)
     AND ($finish_reason IS NULL OR finish_reason = $finish_reason)
+    AND ($second_outcome IS NULL OR second_outcome = $second_outcome)
+    -- Scores are kept as 32-bit numbers: a bound is rounded as they were.
+    AND ($score_from IS NULL OR score >= CAST($score_from AS REAL))
+    AND ($score_to IS NULL OR score <= CAST($score_to AS REAL))
 ORDER BY sample_index
 LIMIT $limit OFFSET $offset
