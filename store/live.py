@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from store.connection import driver
+from store.queue_history import QUEUE
 from store.worker_registry import list_workers
 
 #: A run whose batches wait and that wrote nothing for so long, in seconds, is stalled.
@@ -26,6 +27,8 @@ def live_state(connection: sa.Connection) -> dict[str, Any]:
         "queues": _rows(connection, _QUEUES),
         "runs": _rows(connection, _RUNS, stalled=STALLED_SECONDS),
         "minutes": _rows(connection, _MINUTES),
+        "rates": _rows(connection, _RATES),
+        "depths": _rows(connection, _DEPTHS),
         "latency": _rows(connection, _LATENCY),
         "stored": _rows(connection, _STORED)[0],
         "last_batch_id": _rows(connection, "SELECT coalesce(max(batch_id), 0) AS id FROM store.batches")[0]["id"],
@@ -48,8 +51,8 @@ _STORED = """
     WHERE state = 'done'
 """
 
-_QUEUES = """
-    SELECT CASE WHEN b.verifier_id IS NULL THEN 'generate.' || m.name ELSE 'verify' END AS queue,
+_QUEUES = f"""
+    SELECT {QUEUE} AS queue,
            count(*) FILTER (WHERE b.state = 'ready') AS ready,
            count(*) FILTER (WHERE b.state = 'leased') AS leased,
            extract(epoch FROM now() - min(b.created_at) FILTER (WHERE b.state = 'ready'))::double precision
@@ -60,7 +63,7 @@ _QUEUES = """
     WHERE b.state IN ('ready', 'leased') AND r.state = 'open'
     GROUP BY 1
     ORDER BY 1
-"""
+"""  # noqa: S608 - a constant
 
 _RUNS = """
     SELECT r.run_id, r.name AS run, r.state, r.priority,
@@ -98,6 +101,47 @@ _MINUTES = """
     LEFT JOIN store.worker_reports AS w ON w.at >= m.minute AND w.at < m.minute + interval '1 minute'
     GROUP BY m.minute
     ORDER BY m.minute
+"""
+
+#: What each worker wrote a second, by the minute since it started; null in a minute without a report.
+_RATES = """
+    SELECT w.name AS worker,
+           array_agg(t.written / nullif(t.seconds, 0) ORDER BY m.minute) AS per_second
+    FROM store.workers AS w
+    CROSS JOIN generate_series(
+        date_trunc('minute', now()) - interval '29 minutes', date_trunc('minute', now()), interval '1 minute'
+    ) AS m (minute)
+    LEFT JOIN (
+        SELECT worker_id, date_trunc('minute', at) AS minute,
+               sum(samples + verdicts) AS written, sum(seconds) AS seconds
+        FROM store.worker_reports
+        WHERE at >= date_trunc('minute', now()) - interval '29 minutes'
+        GROUP BY 1, 2
+    ) AS t ON t.worker_id = w.worker_id AND t.minute = m.minute
+    WHERE w.seen_at > now() - interval '1 hour' AND m.minute >= date_trunc('minute', w.started_at)
+    GROUP BY w.worker_id, w.name
+    ORDER BY w.worker_id DESC
+"""
+
+#: The most batches that waited in a minute; null where nobody counted, as while no worker runs.
+_DEPTHS = """
+    WITH kept AS (
+        SELECT date_trunc('minute', at) AS minute, queue, max(waiting) AS waiting, max(in_work) AS in_work
+        FROM store.queue_depths
+        WHERE at >= date_trunc('minute', now()) - interval '59 minutes'
+        GROUP BY 1, 2
+    )
+
+    SELECT m.minute, n.queue,
+           CASE WHEN c.minute IS NOT NULL THEN coalesce(k.waiting, 0) END AS waiting,
+           CASE WHEN c.minute IS NOT NULL THEN coalesce(k.in_work, 0) END AS in_work
+    FROM generate_series(
+        date_trunc('minute', now()) - interval '59 minutes', date_trunc('minute', now()), interval '1 minute'
+    ) AS m (minute)
+    CROSS JOIN (SELECT DISTINCT queue FROM kept) AS n
+    LEFT JOIN (SELECT DISTINCT minute FROM kept) AS c ON c.minute = m.minute
+    LEFT JOIN kept AS k ON k.minute = m.minute AND k.queue = n.queue
+    ORDER BY n.queue, m.minute
 """
 
 #: From planning a judging batch to its verdicts, for batches done in the last hour.

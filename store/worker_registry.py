@@ -50,6 +50,8 @@ class WorkerState:
     failures: int
     batch_id: int | None
     error: str | None
+    #: Resident, its processes included; None where it has not said so within the last minute.
+    memory_bytes: int | None = None
 
 
 def register_worker(
@@ -93,13 +95,15 @@ def list_workers(connection: sa.Connection, all_of_them: bool = False) -> list[W
                     WHEN w.seen_at < now() - make_interval(secs => %(silent)s) THEN 'silent'
                     ELSE 'running' END,
                w.started_at, w.seen_at, coalesce(r.samples, 0), coalesce(r.verdicts, 0), coalesce(r.failures, 0),
-               CASE WHEN w.stopped_at IS NULL THEN r.batch_id END, w.error
+               CASE WHEN w.stopped_at IS NULL THEN r.batch_id END, w.error,
+               CASE WHEN w.stopped_at IS NULL THEN r.memory_bytes END
         FROM store.workers AS w
         LEFT JOIN LATERAL (
             SELECT sum(t.samples) / nullif(sum(t.seconds), 0) AS samples,
                    sum(t.verdicts) / nullif(sum(t.seconds), 0) AS verdicts,
                    sum(t.failures) AS failures,
-                   (array_agg(t.batch_id ORDER BY t.at DESC))[1] AS batch_id
+                   (array_agg(t.batch_id ORDER BY t.at DESC))[1] AS batch_id,
+                   (array_agg(t.memory_bytes ORDER BY t.at DESC))[1] AS memory_bytes
             FROM store.worker_reports AS t
             WHERE t.worker_id = w.worker_id AND t.at > now() - interval '1 minute'
         ) AS r ON true

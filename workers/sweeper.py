@@ -7,6 +7,7 @@ import threading
 
 from store.batches import ReadyQueue, lost_batches, ready_queues, sweep_expired
 from store.connection import alone, transaction
+from store.queue_history import forget_old_depths, measure_queues
 from store.worker_registry import forget_old_reports
 from workers.enqueue import enqueue, queue_depth
 from workers.queues import VERIFY_QUEUE, draw_queue
@@ -30,7 +31,10 @@ def sweep(settings: WorkerSettings) -> int:
         with transaction() as connection:
             sweep_expired(connection)
             forget_old_reports(connection)
+            forget_old_depths(connection)
             queues = ready_queues(connection, settings.patience_seconds)
+        with transaction() as connection:
+            measure_queues(connection)
         quiet = [queue for queue in queues if queue.quiet and _fewer_messages(queue)]
         with transaction() as connection:
             lost = lost_batches(connection, quiet, settings.patience_seconds)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 Row = Mapping[str, Any]
+#: Queues belong to no run, so they have no hues; a sixth one is dashed as the first.
+_DASHES = [[1, 0], [4, 3], [1, 3], [9, 3], [9, 3, 2, 3]]
 
 
 def throughput_spec(minutes: Sequence[Row], column: str, title: str) -> dict[str, Any]:
@@ -28,6 +30,48 @@ def throughput_spec(minutes: Sequence[Row], column: str, title: str) -> dict[str
             "tooltip": [
                 {"field": "minute", "type": "temporal", "format": "%H:%M", "title": "minute"},
                 {"field": "rate", "type": "quantitative", "format": ",.1f", "title": title},
+            ],
+        },
+    }
+
+
+def queue_depth_spec(depths: Sequence[Row]) -> dict[str, Any]:
+    """How many batches waited, a line a queue; `depths` have `minute` (ISO 8601), `queue`, and `waiting` or None."""
+    values = [
+        {"minute": str(row["minute"]), "queue": str(row["queue"]), "waiting": row["waiting"], "in_work": row["in_work"]}
+        for row in depths
+    ]
+    queues = list(dict.fromkeys(row["queue"] for row in values))
+    return {
+        "data": {"values": values},
+        "height": 150,
+        "mark": {
+            "type": "line",
+            "interpolate": "step-after",
+            "strokeWidth": 2,
+            "invalid": "break-paths-filter-domains",
+        },
+        "encoding": {
+            "x": _minutes(depths),
+            "y": {
+                "field": "waiting",
+                "type": "quantitative",
+                "title": None,
+                "axis": {"tickMinStep": 1},
+                "scale": {"domain": [0, _top(values, "waiting")]},
+            },
+            "strokeDash": {
+                "field": "queue",
+                "type": "nominal",
+                "title": None,
+                "scale": {"domain": queues, "range": _DASHES},
+                "legend": {"orient": "top", "offset": 4, "symbolType": "stroke", "labelLimit": 260, "columns": 1},
+            },
+            "tooltip": [
+                {"field": "minute", "type": "temporal", "format": "%H:%M", "title": "minute"},
+                {"field": "queue", "type": "nominal", "title": "queue"},
+                {"field": "waiting", "type": "quantitative", "format": ",", "title": "waiting, at most"},
+                {"field": "in_work", "type": "quantitative", "format": ",", "title": "in work, at most"},
             ],
         },
     }

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import acting, figure_block, live, readers, under_way
-from dashboard.charts.activity import latency_spec, throughput_spec
+from dashboard.charts.activity import latency_spec, queue_depth_spec, throughput_spec
 from dashboard.controls import Controls
 from dashboard.frame import view
 from dashboard.freshness import live_is_on
@@ -20,6 +20,8 @@ _LIVE_SECONDS = 30 * 60
 _STARTED = "workers page live since"
 #: A heartbeat older than this is pointed out, and than that is alarming, seconds.
 _LATE, _GONE = 30, 120
+_RATE_HELP = "Samples and verdicts a second, by the minute since it started. A minute without a report counts as none."
+_MEMORY_HELP = "Resident, its processes included, as it said within the last minute."
 
 
 def store_now(controls: Controls) -> None:
@@ -53,7 +55,7 @@ def _now() -> None:
     if error:
         st.caption(f"Showing what was heard at {state['at'][11:19]} UTC.")
     _tiles(state)
-    _workers(state["workers"])
+    _workers(state["workers"], {one["worker"]: one["per_second"] for one in state["rates"]})
     _runs(state["runs"])
     _queues(state["queues"])
     _hour(state)
@@ -77,7 +79,7 @@ def _tiles(state: dict[str, Any]) -> None:
             st.metric(label, value)
 
 
-def _workers(workers: list[dict[str, Any]]) -> None:
+def _workers(workers: list[dict[str, Any]], rates: dict[str, list[float | None]]) -> None:
     st.header("Workers", anchor=False)
     if not workers:
         st.info("No worker was seen in the last hour. Start one that draws and one that judges:")
@@ -92,6 +94,8 @@ def _workers(workers: list[dict[str, Any]]) -> None:
             "device": one["device"] or "-",
             "samples/s": one["samples_per_second"],
             "verdicts/s": one["verdicts_per_second"],
+            "last 30 min": [rate or 0.0 for rate in rates.get(one["name"], [])],
+            "memory": one["memory_bytes"],
             "failures/min": one["failures"],
             "holds batch": one["batch_id"],
             "seen": f"{_age(one, now):,.0f} s ago",
@@ -100,7 +104,11 @@ def _workers(workers: list[dict[str, Any]]) -> None:
         }
         for one in workers
     ]
-    st.dataframe(rows, hide_index=True, width="stretch", alt="Workers", key="workers table")
+    looks = {
+        "last 30 min": st.column_config.LineChartColumn(help=_RATE_HELP, y_min=0),
+        "memory": st.column_config.NumberColumn(format="bytes", help=_MEMORY_HELP),
+    }
+    st.dataframe(rows, hide_index=True, width="stretch", alt="Workers", key="workers table", column_config=looks)
 
 
 def _age(worker: dict[str, Any], now: datetime) -> float:
@@ -139,8 +147,8 @@ def _queues(queues: list[dict[str, Any]]) -> None:
 
 
 def _hour(state: dict[str, Any]) -> None:
-    minutes = state["minutes"]
-    if all(one["samples"] is None for one in minutes) and not state["latency"]:
+    minutes, depths = state["minutes"], state["depths"]
+    if all(one["samples"] is None for one in minutes) and not state["latency"] and not depths:
         st.caption("No worker has reported in the last hour, so there is nothing to draw.")
         return
     st.header("The last hour", anchor=False)
@@ -151,6 +159,8 @@ def _hour(state: dict[str, Any]) -> None:
     }
     if state["latency"]:
         charts["Seconds to a verdict"] = latency_spec(state["latency"])
+    if depths:
+        charts["Batches waiting"] = queue_depth_spec(depths)
     for column, (title, spec) in zip(st.columns(len(charts) or 1), charts.items(), strict=False):
         column.caption(title)
         with column:

@@ -35,8 +35,9 @@ FACTS = (
     Fact("preferences", _PAIR, True, 122_880),
 )
 
-#: Copied whole at every refresh: few rows, and they may change. Left out of the mirror are `worker_reports`, which are
-#: live data that the sweeper removes, and `answer_classes`, whose outcome every verdict carries as `answer_class`.
+#: Copied whole at every refresh: few rows, and they may change. Left out of the mirror are `worker_reports` and
+#: `queue_depths`, which are live data that the sweeper removes, and `answer_classes`, whose outcome every verdict
+#: carries as `answer_class`.
 DIMENSIONS = (
     "benchmarks",
     "problems",

@@ -30,7 +30,7 @@ from store.tables.verdicts import (
     verdicts,
     verifier_outputs,
 )
-from store.tables.work import batches, engines, imports, worker_reports, workers
+from store.tables.work import batches, engines, imports, queue_depths, worker_reports, workers
 
 __all__ = [
     "SCHEMA",
@@ -49,6 +49,7 @@ __all__ = [
     "problems",
     "prompts",
     "quarantines",
+    "queue_depths",
     "run_verifiers",
     "runs",
     "sample_logprobs",

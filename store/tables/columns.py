@@ -20,8 +20,8 @@ metadata = sa.MetaData(
 )
 
 
-def text_column(name: str, comment: str, *args: Any, null: bool = False) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, *args, nullable=null, comment=comment)
+def text_column(name: str, comment: str, *args: Any, null: bool = False, **options: Any) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, *args, nullable=null, comment=comment, **options)
 
 
 def identity(name: str, comment: str, kind: type[sa.Integer] = sa.Integer) -> sa.Column[int]:

@@ -111,6 +111,16 @@ worker_reports = sa.Table(
     comment="What workers did lately; old rows are removed by the sweeper.",
 )
 
+queue_depths = sa.Table(
+    "queue_depths",
+    metadata,
+    sa.Column("at", sa.TIMESTAMP(timezone=True), primary_key=True, comment="when it was counted"),
+    text_column("queue", "verify, or generate. and the model's name", primary_key=True),
+    number("waiting", sa.Integer, "batches of open runs that wait"),
+    number("in_work", sa.Integer, "batches of open runs that a worker holds"),
+    comment="How many batches waited in each queue lately; old rows are removed by the sweeper.",
+)
+
 imports = sa.Table(
     "imports",
     metadata,

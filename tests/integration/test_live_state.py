@@ -17,6 +17,7 @@ from store.analytics.refresh import refresh
 from store.connection import database_url, transaction
 from store.live import live_state
 from store.live_cli import live as live_command
+from store.queue_history import forget_old_depths, measure_queues
 from store.runs import find_run
 from store.settings import StoreSettings
 from store.worker_registry import Report, register_worker, write_report
@@ -65,6 +66,42 @@ def test_runs_queues_and_workers_are_counted(busy: Workshop) -> None:
     assert state["minutes"][0]["samples"] is None, "a minute without a report is a gap, not a zero"
 
 
+def test_what_waited_is_kept_by_the_minute_and_an_empty_queue_is_no_gap(busy: Workshop) -> None:
+    def measured() -> int:
+        with transaction() as connection:
+            return measure_queues(connection)
+
+    assert measured() == 1
+    assert measured() == 0, "not so soon again"
+    busy.rows("UPDATE store.queue_depths SET at = at - interval '10 minutes'")
+    busy.rows("UPDATE store.batches SET state = 'cancelled' WHERE state = 'ready'")
+    assert measured() == 1, "it had work within the hour, so it is known to be empty"
+    with transaction() as connection:
+        depths = live_state(connection)["depths"]
+    assert {one["queue"] for one in depths} == {"generate.tiny"}
+    assert len(depths) == 60
+    known = [(one["waiting"], one["in_work"]) for one in depths if one["waiting"] is not None]
+    assert known == [(1, 0), (0, 0)], "a minute in which nobody counted is a gap"
+    busy.rows("UPDATE store.queue_depths SET at = at - interval '2 hours'")
+    assert measured() == 0, "what was empty for an hour is not counted any more"
+    busy.rows("UPDATE store.queue_depths SET at = at - interval '1 day'")
+    with transaction() as connection:
+        assert forget_old_depths(connection) == 2
+
+
+def test_a_worker_has_its_rates_by_the_minute_and_its_memory(busy: Workshop) -> None:
+    with transaction() as connection:
+        worker = register_worker(connection, "host:2:x", "host", "verify", "0.1")
+        write_report(connection, worker, Report(5.0, 0, 0, 10, 0, memory_bytes=3 << 30))
+    busy.rows("UPDATE store.workers SET started_at = now() - interval '3 minutes' WHERE name = 'host:2:x'")
+    with transaction() as connection:
+        state = live_state(connection)
+    rates = {one["worker"]: one["per_second"] for one in state["rates"]}
+    assert rates["host:2:x"][:2] == [None, None]
+    assert max(rate or 0 for rate in rates["host:2:x"]) == pytest.approx(2.0)
+    assert {one["name"]: one["memory_bytes"] for one in state["workers"]} == {"host:1:x": None, "host:2:x": 3 << 30}
+
+
 def test_a_run_that_waits_and_writes_nothing_is_stalled(busy: Workshop) -> None:
     busy.rows(
         "UPDATE store.batches SET done_at = now() - interval '10 minutes', created_at = now() - interval '1 hour'"
@@ -88,10 +125,14 @@ def page() -> AppTest:
 
 def test_the_page_shows_it_and_acts_only_after_a_second_yes(busy: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PASSATK_LIVE", "0")
+    with transaction() as connection:
+        measure_queues(connection)
     test = page()
     assert not test.exception
     assert {one.label: one.value for one in test.metric}["Workers up"] == "1"
+    assert max(test.dataframe[0].value["last 30 min"][0]) == pytest.approx(6.0)
     assert list(test.dataframe[1].value["run"]) == ["small"]
+    assert "Batches waiting" in [one.value for one in test.caption]
     assert test.code[-1].value == "passatk run pause small"
     test.button(key="act").click().run()
     assert busy.one("SELECT state FROM store.runs") == "open"

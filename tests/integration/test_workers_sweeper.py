@@ -217,6 +217,13 @@ def test_one_lost_message_among_many_is_found_when_the_queue_runs_dry(
     assert sorted(arguments[0] for _, arguments in _received(draw_queue("tiny"))) == waiting
 
 
+def test_a_pass_counts_what_waits(workshop: Any, run: Run, waiting: list[int]) -> None:
+    sweep(SETTINGS)
+    sweep(SETTINGS)
+    counted = workshop.rows("SELECT queue, waiting, in_work FROM analytics.queue_depths")
+    assert counted == [("generate.tiny", len(waiting), 0)]
+
+
 def test_sweepers_at_once_send_once(workshop: Any, run: Run, waiting: list[int]) -> None:
     def both() -> list[int]:
         with ThreadPoolExecutor(4) as pool:

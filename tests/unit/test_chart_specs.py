@@ -10,6 +10,7 @@ import altair as alt
 import pytest
 import vl_convert
 
+from dashboard.charts.activity import queue_depth_spec
 from dashboard.charts.axes import narrow
 from dashboard.charts.cost import cost_spec, frontier
 from dashboard.charts.coverage import coverage_finding, coverage_spec, end_label
@@ -175,6 +176,21 @@ def test_pass_rate_bins_hold_every_judged_problem_once() -> None:
     assert bins[-1].label == "always"
     assert bins[-1].problems == 1
     valid(pass_rate_spec(bins, 3, 100))
+
+
+def test_queues_are_told_apart_without_hues_and_a_gap_stays_a_gap() -> None:
+    minutes = [f"2026-01-01T00:0{minute}:00+00:00" for minute in range(5)]
+    depths = [
+        {"minute": minute, "queue": queue, "waiting": None if place == 2 else 5, "in_work": None if place == 2 else 1}
+        for queue in ("generate.tiny", "verify")
+        for place, minute in enumerate(minutes)
+    ]
+    spec = queue_depth_spec(depths)
+    valid(spec)
+    assert "color" not in spec["encoding"]
+    svg = vl_convert.vegalite_to_svg(spec | {"width": 300})
+    lines = re.findall(r'aria-roledescription="line mark" d="([^"]*)"', svg)
+    assert [line.count("M") for line in lines] == [2, 2]
 
 
 def test_a_link_names_the_problems_of_a_bar() -> None:
