@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 Row = Mapping[str, Any]
+#: What is not known is left out of a line, and the ends of its axis are as given. Height, pixels.
+_GAPS, _HEIGHT = "break-paths-show-domains", 180
 #: Queues belong to no run, so they have no hues; a sixth one is dashed as the first.
 _DASHES = [[1, 0], [4, 3], [1, 3], [9, 3], [9, 3, 2, 3]]
 
@@ -17,8 +19,8 @@ def throughput_spec(minutes: Sequence[Row], column: str, title: str) -> dict[str
     ]
     return {
         "data": {"values": values},
-        "height": 150,
-        "mark": {"type": "area", "line": True, "opacity": 0.25, "interpolate": "step-after", "invalid": "break-paths"},
+        "height": _HEIGHT,
+        "mark": {"type": "area", "line": True, "opacity": 0.25, "interpolate": "step-after", "invalid": _GAPS},
         "encoding": {
             "x": _minutes(minutes),
             "y": {
@@ -44,12 +46,12 @@ def queue_depth_spec(depths: Sequence[Row]) -> dict[str, Any]:
     queues = list(dict.fromkeys(row["queue"] for row in values))
     return {
         "data": {"values": values},
-        "height": 150,
+        "height": _HEIGHT,
         "mark": {
             "type": "line",
             "interpolate": "step-after",
             "strokeWidth": 2,
-            "invalid": "break-paths-filter-domains",
+            "invalid": _GAPS,
         },
         "encoding": {
             "x": _minutes(depths),
@@ -77,8 +79,8 @@ def queue_depth_spec(depths: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def latency_spec(latency: Sequence[Row]) -> dict[str, Any]:
-    """Median and 95th percentile of the seconds from planning a judging batch to its verdicts."""
+def latency_spec(latency: Sequence[Row], minutes: Sequence[Row]) -> dict[str, Any]:
+    """Median and 95th percentile of the seconds from planning a judging batch to its verdicts, over `minutes`."""
     values = [
         {"minute": str(row["minute"]), "quantile": name, "seconds": row[key]}
         for row in latency
@@ -86,10 +88,10 @@ def latency_spec(latency: Sequence[Row]) -> dict[str, Any]:
     ]
     return {
         "data": {"values": values},
-        "height": 150,
+        "height": _HEIGHT,
         "mark": {"type": "line", "point": True},
         "encoding": {
-            "x": _minutes(latency),
+            "x": _minutes(minutes),
             "y": {
                 "field": "seconds",
                 "type": "quantitative",

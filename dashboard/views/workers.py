@@ -158,13 +158,14 @@ def _hour(state: dict[str, Any]) -> None:
         if any(one[name] for one in minutes)
     }
     if state["latency"]:
-        charts["Seconds to a verdict"] = latency_spec(state["latency"])
+        charts["Seconds to a verdict"] = latency_spec(state["latency"], minutes)
     if depths:
         charts["Batches waiting"] = queue_depth_spec(depths)
-    for column, (title, spec) in zip(st.columns(len(charts) or 1), charts.items(), strict=False):
-        column.caption(title)
-        with column:
-            figure_block.draw(spec, f"hour {title}", f"{title}, last hour")
+    with st.grid(2, min_column_width=300):
+        for title, spec in charts.items():
+            with st.container(gap="xsmall"):
+                st.caption(title)
+                figure_block.draw(spec, f"hour {title}", f"{title}, last hour")
 
 
 _COMMANDS = {

@@ -10,7 +10,7 @@ import altair as alt
 import pytest
 import vl_convert
 
-from dashboard.charts.activity import queue_depth_spec
+from dashboard.charts.activity import latency_spec, queue_depth_spec, throughput_spec
 from dashboard.charts.axes import narrow
 from dashboard.charts.cost import cost_spec, frontier
 from dashboard.charts.coverage import coverage_finding, coverage_spec, end_label
@@ -176,6 +176,16 @@ def test_pass_rate_bins_hold_every_judged_problem_once() -> None:
     assert bins[-1].label == "always"
     assert bins[-1].problems == 1
     valid(pass_rate_spec(bins, 3, 100))
+
+
+def test_a_minute_without_a_report_is_a_gap_in_a_rate() -> None:
+    minutes = [{"minute": f"2026-01-01T00:0{m}:00+00:00", "samples": None if m == 2 else 60 * m} for m in range(5)]
+    spec = throughput_spec(minutes, "samples", "Samples/s")
+    valid(spec)
+    svg = vl_convert.vegalite_to_svg(spec | {"width": 300})
+    (line,) = re.findall(r'aria-roledescription="line mark" d="([^"]*)"', svg)
+    assert line.count("M") == 2
+    valid(latency_spec([{"minute": one["minute"], "p50": 1.0, "p95": 2.0} for one in minutes[:1]], minutes))
 
 
 def test_queues_are_told_apart_without_hues_and_a_gap_stays_a_gap() -> None:
