@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, Literal
 
 import streamlit as st
 
-from dashboard import readers
-from dashboard.charts.axes import narrow
+from dashboard.charts.axes import fitting
 from dashboard.controls import Controls
 from dashboard.figures.figure import Figure
 from dashboard.folded import folded
@@ -34,16 +34,26 @@ def draw(
 
     `on_select` is called when a reader clicks on what the spec has a selection for.
     """
-    spec = narrow(dict(spec)) if readers.on_phone() else spec
+    spec = fitting(dict(spec))
     fitted = spec.get("autosize", {}).get("type", "fit") != "fit-x"  # else its axes come on top of its height
     height = spec.get("height")
     kept: int | Literal["content"] = height if fitted and isinstance(height, int) else "content"
     st.vega_lite_chart(spec=dict(spec), key=key, width="stretch", height=kept, alt=alt, on_select=on_select or "ignore")
 
 
-def show(figure: Figure, rows: Sequence[Mapping[str, Any]], key: str, table: str = "Table and export") -> None:
-    """The chart with its caption; below it the table (`rows` as read), every digit for download, and the SQL."""
-    draw(figure.spec, f"{key} chart")
+def show(
+    figure: Figure,
+    rows: Sequence[Mapping[str, Any]],
+    key: str,
+    table: str = "Table and export",
+    widest: int | None = None,
+) -> None:
+    """The chart with its caption; below it the table (`rows` as read), every digit for download, and the SQL.
+
+    `widest` is the most it may take, in pixels; a page can be wider than a chart is good for.
+    """
+    with st.container(width=widest) if widest else nullcontext():
+        draw(figure.spec, f"{key} chart")
     if figure.caption:
         st.caption(plain(figure.caption))
     below(figure, rows, key, table)
@@ -55,11 +65,12 @@ def show_on_sight(
     rows: Sequence[Mapping[str, Any]],
     key: str,
     table: str = "Table and export",
+    widest: int | None = None,
 ) -> None:
     """The same for a chart below another: drawn once it is scrolled to."""
     height = figure.spec.get("height")
     room = _BELOW + (height if isinstance(height, int) else _CHART)
-    on_sight(controls, key, room, lambda: show(figure, rows, key, table))
+    on_sight(controls, key, room, lambda: show(figure, rows, key, table, widest))
 
 
 def below(figure: Figure, rows: Sequence[Mapping[str, Any]], key: str, table: str = "Table and export") -> None:

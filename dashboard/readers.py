@@ -30,11 +30,6 @@ def holder() -> Holder:
     return login.holder(reader(), dict(st.context.cookies))
 
 
-def on_phone() -> bool:
-    """Whether the browser says that it is one of a phone: charts are drawn for a narrow screen then."""
-    return "Mobi" in (st.context.headers.get("user-agent") or "")
-
-
 def signed() -> None:
     """Who reads, as what, and the way out; nothing where nobody is asked who they are."""
     rules, one = access.current(), reader()

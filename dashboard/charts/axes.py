@@ -75,17 +75,39 @@ def frame(layers: Sequence[dict[str, Any]], description: str, height: int = HEIG
     }
 
 
-def narrow(spec: dict[str, Any]) -> dict[str, Any]:
-    """The same chart for a phone: the labels of its curves lie in the plot, which beside them would be a third as wide.
+def fitting(spec: dict[str, Any]) -> dict[str, Any]:
+    """The same chart for a page: in a narrow window the labels of its curves lie in the plot.
 
-    A spec without such labels is returned as it is.
+    Beside the plot they would leave it a third of the width. The browser decides, whenever its window changes. A spec
+    without such labels is returned as it is.
     """
     layers = spec.get("layer", [])
     if "padding" not in spec or not any(layer.get("name") == "labels" for layer in layers):
         return spec
-    inside = {"align": "right", "dx": -6, "dy": -9, "fontSize": 11, "limit": 220}
-    kept = [layer | {"mark": layer["mark"] | inside} if layer.get("name") == "labels" else layer for layer in layers]
-    return spec | {"padding": spec["padding"] | {"right": 14}, "layer": kept}
+    beside = spec["padding"]
+    sides = ", ".join(f"{side}: {beside[side]}" for side in ("left", "top", "bottom"))
+    padding = {"expr": f"{{{sides}, right: {_either(_INSIDE_RIGHT, beside['right'])}}}"}
+    return spec | {
+        "padding": padding,
+        "layer": [_inside(one) if one.get("name") == "labels" else one for one in layers],
+    }
+
+
+#: Whether the window is that of a phone. The width of the chart makes Vega ask again when it changes.
+_NARROW = "(width >= 0 && windowSize()[0] < 640)"
+#: Looks of the labels there, and the room that is left on the right, pixels.
+_INSIDE: dict[str, str | int] = {"align": "right", "dx": -6, "dy": -9, "fontSize": 11, "limit": 220}
+_INSIDE_RIGHT = 14
+
+
+def _inside(labels: dict[str, Any]) -> dict[str, Any]:
+    mark = {"dy": 0} | labels["mark"]
+    return labels | {"mark": mark | {name: {"expr": _either(value, mark[name])} for name, value in _INSIDE.items()}}
+
+
+def _either(narrow: str | int, wide: str | int) -> str:
+    """An expression of Vega: one value in a narrow window, another in a wide one."""
+    return f"{_NARROW} ? {narrow!r} : {wide!r}"
 
 
 def band_layer(curves: Sequence[Curve], x: dict[str, Any], y: dict[str, Any]) -> dict[str, Any]:

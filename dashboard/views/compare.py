@@ -31,6 +31,8 @@ from store.errors import PassatkError
 _OWN = ("run", "fingerprint", "created_at", "provenance", "price_from")
 #: Height of a button below a table, pixels.
 _BUTTON = 56
+#: The most that the scatter of pass rates is wide, pixels: it is to be about as wide as it is high.
+_SCATTER = 640
 
 
 @view("Compare", "Does one run solve more problems than another, beyond what chance explains?")
@@ -100,7 +102,7 @@ def _problems(reading: Reading, controls: Controls, chosen: Scope, baseline: str
         {"problem": row["problem"], name: percent(row["run_rate"]), baseline: percent(row["baseline_rate"])}
         for row in figure.records
     ]
-    figure_block.show_on_sight(controls, figure, table, "pairs")
+    figure_block.show_on_sight(controls, figure, table, "pairs", widest=_SCATTER)
     st.caption(
         "Below, a problem counts as solved by a run when any of its samples is correct, so a run with more samples has "
         "more chances; the chart of differences compares at equal k."

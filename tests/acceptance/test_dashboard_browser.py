@@ -34,6 +34,14 @@ def test_every_page_opens_clean_in_both_modes(watched: Watched, served: Served, 
     for width in (2560, 1280, 390):
         watched.page.set_viewport_size({"width": width, "height": 900})
         assert over(watched) <= 1, f"wider than its window of {width} px"
+        if path == "coverage":
+            plot = watched.page.locator("[data-testid='stVegaLiteChart'] g.mark-group path.background").first
+            expect(plot).to_have_js_property("tagName", "path")
+            kept = watched.page.get_by_test_id("stVegaLiteChart").first.bounding_box()
+            drawn = plot.bounding_box()
+            assert kept is not None
+            assert drawn is not None
+            assert drawn["width"] > 0.5 * kept["width"], f"labels leave no room for curves at {width} px"
 
 
 def over(watched: Watched, seconds: float = 30) -> float:

@@ -11,7 +11,7 @@ import pytest
 import vl_convert
 
 from dashboard.charts.activity import latency_spec, queue_depth_spec, throughput_spec
-from dashboard.charts.axes import narrow
+from dashboard.charts.axes import fitting
 from dashboard.charts.cost import cost_spec, frontier
 from dashboard.charts.coverage import coverage_finding, coverage_spec, end_label
 from dashboard.charts.curves import Curve, Point, curve_from
@@ -275,12 +275,20 @@ def contrast(one: str, other: str) -> float:
 
 def test_on_a_phone_the_labels_of_curves_lie_in_the_plot() -> None:
     wide = coverage_spec([curve("small"), curve("large", rate=0.05, slot=1)])
-    phone = narrow(wide)
-    valid(phone)
-    assert phone["padding"]["right"] < 20 < wide["padding"]["right"]
-    (labels,) = [layer for layer in phone["layer"] if layer.get("name") == "labels"]
-    assert labels["mark"]["align"] == "right"
-    assert labels["mark"]["dx"] < 0
+    page = fitting(wide)
+    valid(page)
+    (labels,) = [layer for layer in page["layer"] if layer.get("name") == "labels"]
     assert labels["data"] == next(layer for layer in wide["layer"] if layer.get("name") == "labels")["data"]
+
+    def ends(spec: dict[str, Any], narrow: bool) -> tuple[str, float]:
+        text = json.dumps(spec | {"width": 360 if narrow else 900}).replace(
+            "windowSize()[0]", "390" if narrow else "1280"
+        )
+        svg = vl_convert.vegalite_to_svg(text)
+        (anchor,) = set(re.findall(r'text-anchor="(\w+)"[^>]*font-weight="600"[^>]*>(?:small|large)', svg))
+        return anchor, float(re.findall(r'class="background"[^>]*h([\d.]+)v', svg)[0])
+
+    assert ends(page, narrow=False) == ends(wide, narrow=False) == ("start", 900 - 84 - wide["padding"]["right"])
+    assert ends(page, narrow=True) == ("end", 360 - 84 - 14)
     bars = pass_rate_spec(pass_rate_bins([{"c": 1, "n": 2}]), 0, 2)
-    assert narrow(bars) == bars
+    assert fitting(bars) == bars
