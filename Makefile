@@ -18,8 +18,12 @@ stop: ## Stop the demo's dashboard and the embedded store
 	-$(BIN)/passatk dashboard stop
 	-$(BIN)/passatk store down
 
+# What needs no processes of its own runs beside each other; the whole flow is drawn and judged one test at a time.
 test: .venv/.installed-tests ## Install and run every test
-	$(BIN)/python -m pytest
+	@failed=0; \
+	$(BIN)/python -m pytest tests/unit tests/integration --numprocesses logical --maxprocesses 4 --dist loadfile || failed=1; \
+	$(BIN)/python -m pytest tests/acceptance tests/gpu || failed=1; \
+	exit $$failed
 
 lint: .venv/.installed-tests ## Formatting, types, borders between rooms, SQL style
 	$(BIN)/ruff format --check .
