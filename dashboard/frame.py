@@ -12,11 +12,12 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import access, readers, snapshots
-from dashboard.controls import Controls, choose_for_next_page
+from dashboard.controls import Controls
 from dashboard.folded import folded
 from dashboard.freshness import freshness, take_new
 from dashboard.snapshots import Reading
 from dashboard.view_menu import link_menu, saved_menu
+from dashboard.ways import arrive, open_page
 from dashboard.wording import plain, plural, told
 from store.analytics import NoSnapshot
 from store.errors import PassatkError
@@ -70,6 +71,7 @@ def _shown(
     with head, st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
         freshness(reading)
         link = st.container(width="content")
+        arrive()
     st.caption(question)
     notice = st.container()
     try:
@@ -173,8 +175,4 @@ def undecided_chip(undecided: int, run: str | None = None) -> None:
         type="tertiary",
         help="The verifier or its host broke on them. They leave n and do not count as wrong. Opens Data health.",
     ):
-        if run is not None:
-            choose_for_next_page(of=run)
-        from dashboard.navigation import pages
-
-        st.switch_page(pages()["health"])
+        open_page("health", **({} if run is None else {"of": run}))

@@ -14,6 +14,7 @@ from dashboard.on_sight import on_sight
 from dashboard.problem_filters import ALL, ANY_TAG
 from dashboard.scope import REFERENCE, Row
 from dashboard.snapshots import Reading
+from dashboard.ways import open_page
 from dashboard.wording import percent
 
 _GO = "problems are asked for"
@@ -41,9 +42,7 @@ def _histograms(reading: Reading, drawn: list[Drawn], counting: Counting) -> Non
             sql.append(answer.sql)
             notes += answer.notes
     if st.session_state.pop(_GO, False):
-        from dashboard.navigation import pages
-
-        st.switch_page(pages()["problems"])
+        open_page("problems")
     most = max((row["n"] for row in records), default=0)
     st.caption(
         "Problems by the share of their samples that are correct, c/n, on log bins; never and always solved ones stand "

@@ -14,7 +14,7 @@ from streamlit.components.v2.get_bidi_component_manager import get_bidi_componen
 from streamlit.components.v2.manifest_scanner import ComponentConfig, ComponentManifest
 
 #: name -> folder of its files.
-_FOLDERS = {"sql_editor": "editor/assets", "sight": "sight/assets"}
+_FOLDERS = {"sql_editor": "editor/assets", "sight": "sight/assets", "arrival": "arrival/assets"}
 
 
 def component(name: str, script: str, html: str, css: str | None = None) -> Any:

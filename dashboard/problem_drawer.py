@@ -9,10 +9,10 @@ from typing import Any
 import streamlit as st
 
 from dashboard import acting, readers, scope
-from dashboard.controls import choose_for_next_page
 from dashboard.hostile_text import draw_text
 from dashboard.scope import Row
 from dashboard.snapshots import Reading
+from dashboard.ways import open_page
 from dashboard.wording import percent, plain, plural
 from store.analytics import Snapshot
 from store.analytics.errors import UnknownName
@@ -180,10 +180,8 @@ def _at_random(reading: Reading, run: Row, row: Row, verifier: str | None) -> di
 
 
 def _open(run: Row, row: Row, choice: str, **chosen: Any) -> None:
-    choose_for_next_page(**{"one run": run["run"], "problem": row["problem"], "by": choice} | EVERY_SAMPLE | chosen)
-    from dashboard.navigation import pages
-
-    st.switch_page(pages()["samples"])
+    asked = {"one run": run["run"], "problem": row["problem"], "by": choice}
+    open_page("samples", **asked | EVERY_SAMPLE | chosen)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)

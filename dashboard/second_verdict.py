@@ -8,10 +8,11 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.controls import Controls, choose_for_next_page
+from dashboard.controls import Controls
 from dashboard.problem_drawer import EVERY_SAMPLE
 from dashboard.scope import Row
 from dashboard.snapshots import Reading
+from dashboard.ways import open_page
 from dashboard.wording import plain, plural
 from store.analytics import Snapshot
 from store.analytics.naming import verifiers
@@ -99,7 +100,4 @@ def open_cell(reading: Reading, run: Row, proxy: str, outcome: str, second: Seco
     """Open Samples with those of one cell: `outcome` by the proxy, and the second verifier's."""
     found = counts(reading, run, proxy, outcome, second)
     asked: dict[str, Any] = {"one run": run["run"], "by": proxy, "problem": next(iter(found), None)}
-    choose_for_next_page(**asked | EVERY_SAMPLE | {"outcome": outcome, "also": second.name})
-    from dashboard.navigation import pages
-
-    st.switch_page(pages()["samples"])
+    open_page("samples", **asked | EVERY_SAMPLE | {"outcome": outcome, "also": second.name})

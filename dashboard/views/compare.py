@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import figure_block, scope
 from dashboard.charts.difference import difference_finding
-from dashboard.controls import Controls, choose_for_next_page
+from dashboard.controls import Controls
 from dashboard.figures.comparison import (
     difference,
     difference_curves,
@@ -24,6 +24,7 @@ from dashboard.on_sight import on_sight, table_height
 from dashboard.problem_filters import ANY_RATE
 from dashboard.scope import REFERENCE, Row, Scope
 from dashboard.snapshots import Reading
+from dashboard.ways import open_page
 from dashboard.wording import NONE, percent, plain, plural, told
 from store.errors import PassatkError
 
@@ -134,10 +135,7 @@ def _flips(reading: Reading, baseline: str, name: str) -> None:
         type="tertiary",
         icon=":material/arrow_forward:",
     ):
-        choose_for_next_page(**{"run": [name, baseline], "one run": name, "rate": ANY_RATE})
-        from dashboard.navigation import pages
-
-        st.switch_page(pages()["problems"])
+        open_page("problems", **{"run": [name, baseline], "one run": name, "rate": ANY_RATE})
 
 
 def _solved(reading: Reading, run: str) -> dict[str, int]:

@@ -10,11 +10,12 @@ import streamlit as st
 
 from dashboard import run_drawer, scope, tables, under_way
 from dashboard.answers import Answer
-from dashboard.controls import Controls, choose_for_next_page
+from dashboard.controls import Controls
 from dashboard.frame import no_runs, view
 from dashboard.progress import COMPLETE, RUNNING, STALLED, STATES, Progress, left, progress
 from dashboard.scope import Row
 from dashboard.snapshots import Reading
+from dashboard.ways import open_page
 from dashboard.wording import NONE, ago, count, dollars, interval, percent, plural, short_count, short_number
 from store.analytics import k_lattice
 from store.errors import PassatkError
@@ -216,10 +217,7 @@ def _actions(reading: Reading, rows: list[Row], names: list[str]) -> None:
 def _open(path: str, rows: list[Row], names: list[str]) -> None:
     benchmark = next(row["benchmark"] for row in rows if row["run"] == names[0])
     together = [row["run"] for row in rows if row["run"] in names and row["benchmark"] == benchmark]
-    choose_for_next_page(**{"run": together[:7], "one run": together[0], "benchmark": benchmark})
-    from dashboard.navigation import pages
-
-    st.switch_page(pages()[path])
+    open_page(path, **{"run": together[:7], "one run": together[0], "benchmark": benchmark})
 
 
 def _curves(reading: Reading, rows: list[Row]) -> dict[str, list[Row]]:

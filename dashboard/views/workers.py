@@ -13,13 +13,14 @@ from dashboard.controls import Controls
 from dashboard.frame import view
 from dashboard.freshness import live_is_on
 from dashboard.snapshots import Reading
-from dashboard.wording import plain, told
+from dashboard.wording import NONE, plain, told
 
 #: After so long without an interaction a page stops looking by itself, seconds.
 _LIVE_SECONDS = 30 * 60
 _STARTED = "workers page live since"
 #: A heartbeat older than this is pointed out, and than that is alarming, seconds.
 _LATE, _GONE = 30, 120
+_LIGHTS = {"up": "green", "late": "orange", "silent": "red", "stopped": "gray"}
 _RATE_HELP = "Samples and verdicts a second, by the minute since it started. A minute without a report counts as none."
 _MEMORY_HELP = "Resident, its processes included, as it said within the last minute."
 
@@ -88,7 +89,7 @@ def _workers(workers: list[dict[str, Any]], rates: dict[str, list[float | None]]
     now = datetime.now(UTC)
     rows = [
         {
-            "": _light(one, now),
+            "state": [_light(one, now)],
             "worker": one["name"],
             "takes from": one["queues"],
             "device": one["device"] or "-",
@@ -105,10 +106,19 @@ def _workers(workers: list[dict[str, Any]], rates: dict[str, list[float | None]]
         for one in workers
     ]
     looks = {
+        "state": st.column_config.MultiselectColumn(options=list(_LIGHTS), color=list(_LIGHTS.values()), pinned=True),
         "last 30 min": st.column_config.LineChartColumn(help=_RATE_HELP, y_min=0),
         "memory": st.column_config.NumberColumn(format="bytes", help=_MEMORY_HELP),
     }
-    st.dataframe(rows, hide_index=True, width="stretch", alt="Workers", key="workers table", column_config=looks)
+    st.dataframe(
+        rows,
+        hide_index=True,
+        placeholder=NONE,
+        alt="Workers",
+        key="workers table",
+        width="stretch",
+        column_config=looks,
+    )
 
 
 def _age(worker: dict[str, Any], now: datetime) -> float:
@@ -120,7 +130,7 @@ def _light(worker: dict[str, Any], now: datetime) -> str:
     if worker["state"] == "stopped":
         return "stopped"
     age = _age(worker, now)
-    return "🟢 up" if age < _LATE else "🟠 late" if age < _GONE else "🔴 silent"
+    return "up" if age < _LATE else "late" if age < _GONE else "silent"
 
 
 def _runs(runs: list[dict[str, Any]]) -> None:
