@@ -158,19 +158,20 @@ def _queues(queues: list[dict[str, Any]]) -> None:
 
 def _hour(state: dict[str, Any]) -> None:
     minutes, depths = state["minutes"], state["depths"]
-    if all(one["samples"] is None for one in minutes) and not state["latency"] and not depths:
-        st.caption("No worker has reported in the last hour, so there is nothing to draw.")
-        return
-    st.header("The last hour", anchor=False)
+    over = minutes[:-1]  # the minute that runs would look like a fall
     charts = {
-        title: throughput_spec(minutes, name, title)
+        title: throughput_spec(over, name, title)
         for name, title in (("samples", "Samples/s"), ("verdicts", "Verdicts/s"))
-        if any(one[name] for one in minutes)
+        if any(one[name] for one in over)
     }
     if state["latency"]:
         charts["Seconds to a verdict"] = latency_spec(state["latency"], minutes)
     if depths:
         charts["Batches waiting"] = queue_depth_spec(depths)
+    if not charts:
+        st.caption("No worker has reported anything in the last hour, so there is nothing to draw.")
+        return
+    st.header("The last hour", anchor=False)
     with st.grid(2, min_column_width=300):
         for title, spec in charts.items():
             with st.container(gap="xsmall"):

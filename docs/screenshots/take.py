@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import math
 import os
 import shutil
 import sys
@@ -16,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from PIL import Image
@@ -32,6 +34,7 @@ AWAITED = """[...document.querySelectorAll("[class*='st-key-in-sight']")].filter
 WIDTH, HEIGHT, TALLEST = 1440, 900, 2000
 #: name -> address; what a newcomer should see on each page.
 VIEWS = {
+    "workers": "/workers",  # first: soon after its workers were seen
     "overview": "/",
     "coverage": "/coverage?verifier=reference&verifier=answer@1&run=small-t08",
     "coverage_runs": "/coverage?run=small-t08&run=small-t02&run=unpriced&k=10",
@@ -44,7 +47,6 @@ VIEWS = {
     "problems": "/problems?run=small-t08&problem=sum-05",
     "samples": "/samples?run=small-t08&problem=sum-05&outcome=incorrect",
     "sql": "/sql",
-    "workers": "/workers",
     "health": "/health",
 }
 
@@ -65,12 +67,42 @@ def seeded() -> Iterator[str]:
         schema.upgrade()
         seed(home)
         refresh(database_url(), home / "mirror")
+        at_work()
         begun, _ = server.start(StoreSettings.from_environment(), server.Listen())
         yield begun.url
     finally:
         server.stop(home)
         embedded.stop(home)
         shutil.rmtree(home, ignore_errors=True)
+
+
+def at_work() -> None:
+    """An hour of three workers and two queues: two draw, one judges, and for five minutes nobody does."""
+    import sqlalchemy as sa
+
+    from store.connection import transaction
+    from store.tables import queue_depths, worker_reports, workers
+    from store.worker_registry import register_worker
+
+    now = datetime.now(UTC)
+    ago = [now - timedelta(seconds=5 * place) for place in range(700) if not 300 <= place < 360]
+    crew = (("gpu-a:4121", "generate.sums-8m", "NVIDIA H200"), ("gpu-b:812", "generate.sums-8m", "NVIDIA H200"),
+            ("cpu-1:77", "verify", None))  # fmt: skip
+    with transaction() as connection:
+        for place, (name, queues, device) in enumerate(crew):
+            key = register_worker(connection, f"{name}:{now:%Y%m%d}T0900", name.split(":")[0], queues, "0.2.0", device)
+            connection.execute(sa.update(workers).values(started_at=ago[-1]).where(workers.c.worker_id == key))
+            for at in ago:
+                done = round(900 * (1.2 + math.sin(at.timestamp() / 400 + 2 * place)))
+                counts = {"samples": 0, "tokens": 0, "verdicts": done} if queues == "verify" else {
+                    "samples": done, "tokens": 12 * done, "verdicts": 0}  # fmt: skip
+                row = {"worker_id": key, "at": at, "seconds": 5, "failures": 0, "memory_bytes": (9 + place) << 30}
+                connection.execute(sa.insert(worker_reports).values(row | counts))
+        for at in ago[::3]:
+            for turn, queue in enumerate(("generate.sums-8m", "verify")):
+                waiting = round(40 * (1 + math.sin(at.timestamp() / 500 + turn)))
+                row = {"at": at, "queue": queue, "waiting": waiting, "in_work": 2}
+                connection.execute(sa.insert(queue_depths).values(row))
 
 
 def settle(page: Page) -> None:
@@ -97,9 +129,12 @@ def picture(page: Page, to: Path) -> None:
 def take(url: str, folder: Path, views: Mapping[str, str]) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        for mode in ("light", "dark"):
-            context = browser.new_context(color_scheme=mode, reduced_motion="reduce")  # type: ignore[arg-type]
-            for name, address in views.items():
+        contexts = {
+            mode: browser.new_context(color_scheme=mode, reduced_motion="reduce")  # type: ignore[arg-type]
+            for mode in ("light", "dark")
+        }
+        for name, address in views.items():
+            for mode, context in contexts.items():
                 page = context.new_page()
                 page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
                 page.goto(url + address)
@@ -115,7 +150,6 @@ def take(url: str, folder: Path, views: Mapping[str, str]) -> None:
                 picture(page, folder / f"{name}_{mode}.png")
                 print(folder / f"{name}_{mode}.png")
                 page.close()
-            context.close()
         browser.close()
 
 
