@@ -92,9 +92,9 @@ def _workers(workers: list[dict[str, Any]], rates: dict[str, list[float | None]]
             "state": [_light(one, now)],
             "worker": one["name"],
             "takes from": one["queues"],
-            "device": one["device"] or "-",
-            "samples/s": one["samples_per_second"],
-            "verdicts/s": one["verdicts_per_second"],
+            "device": one["device"],
+            "samples/s": round(one["samples_per_second"], 1),
+            "verdicts/s": round(one["verdicts_per_second"], 1),
             "last 30 min": [rate or 0.0 for rate in rates.get(one["name"], [])],
             "memory": one["memory_bytes"],
             "failures/min": one["failures"],
@@ -108,6 +108,8 @@ def _workers(workers: list[dict[str, Any]], rates: dict[str, list[float | None]]
     looks = {
         "state": st.column_config.MultiselectColumn(options=list(_LIGHTS), color=list(_LIGHTS.values()), pinned=True),
         "last 30 min": st.column_config.LineChartColumn(help=_RATE_HELP, y_min=0),
+        "samples/s": st.column_config.NumberColumn(format="localized"),
+        "verdicts/s": st.column_config.NumberColumn(format="localized"),
         "memory": st.column_config.NumberColumn(format="bytes", help=_MEMORY_HELP),
     }
     st.dataframe(
