@@ -21,7 +21,6 @@ from store.analytics.errors import UnknownName
 _ANSWERS = 10
 #: Samples on a page of the Samples page.
 SAMPLES_A_PAGE = 50
-#: The choices of the Samples page that mean: all of them.
 #: The choices of Samples that mean: every sample of a problem.
 EVERY_SAMPLE: dict[str, Any] = {
     "outcome": "any",

@@ -35,6 +35,16 @@ settings.load_profile("steady")
 for _name in [name for name in os.environ if name.startswith("PASSATK_") and name != "PASSATK_SHARED_DATA"]:
     if _name not in ("PASSATK_VECTORS", "PASSATK_CHROMIUM"):
         del os.environ[_name]  # a developer's own store must never be written to by a test
+#: What is asked for outside a test's own store is found here: importing the Celery app asks for its broker.
+_HOME = Path(tempfile.mkdtemp(prefix="passatk-home-"))
+_HOME.chmod(0o755)
+os.environ["PASSATK_HOME"] = str(_HOME)
+
+
+def pytest_sessionfinish() -> None:
+    """Stop what was started there."""
+    embedded.stop(_HOME)
+    shutil.rmtree(_HOME, ignore_errors=True)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
