@@ -19,6 +19,12 @@ class EngineFailed(PassatkError):
     retryable = True
 
 
+class KernelMissing(EngineFailed):
+    """The engine's build has no kernel for the model's weights."""
+
+    retryable = False
+
+
 class ModelNotFound(PassatkError):
     """The model cannot be loaded."""
 

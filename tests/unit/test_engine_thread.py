@@ -8,7 +8,7 @@ import pytest
 
 from workers.engines.door import Generated, GenerationRequest, SamplingParameters, consecutive_slices
 from workers.engines.engine_thread import EngineThread, Part
-from workers.errors import EngineFailed, GenerationRefused
+from workers.errors import EngineFailed, GenerationRefused, KernelMissing
 
 SAMPLING = SamplingParameters()
 
@@ -141,6 +141,21 @@ def test_a_broken_step_fails_everything_waiting_and_everything_after() -> None:
     assert not thread.alive()
     thread.close(0)
     assert engine.shut
+
+
+def test_what_no_other_try_can_help_is_told_as_that() -> None:
+    def lacking() -> None:
+        raise KernelMissing("no kernel for these weights") from AttributeError("cpu_gemm")
+
+    thread = EngineThread(lambda: Scripted(on_step=lacking))
+    future = thread.submit(request(1), [0])
+    with pytest.raises(KernelMissing, match=r"^no kernel for these weights$") as caught:
+        future.result(5)
+    assert isinstance(caught.value.__cause__, AttributeError)
+    assert not caught.value.retryable
+    with pytest.raises(KernelMissing, match="no kernel"):
+        thread.submit(request(2), [0])
+    thread.close(0)
 
 
 def test_an_engine_that_does_not_open_says_so_to_its_opener() -> None:

@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import copy
 import itertools
 import queue
 import threading
@@ -77,7 +78,7 @@ class EngineThread:
         self._by_part: dict[str, _Waiting] = {}
         self._numbers = itertools.count()
         self._lock = threading.Lock()
-        self._refusal: str | None = None  # why nothing more is taken
+        self._refusal: EngineFailed | None = None  # why nothing more is taken
         self._closing: _Close | None = None
         self._progress = time.monotonic()
         opened: Future[None] = Future()
@@ -92,7 +93,7 @@ class EngineThread:
         waiting = _Waiting(request, tokens, Future())
         with self._lock:
             if self._refusal is not None:
-                raise EngineFailed(self._refusal)
+                raise copy.copy(self._refusal)
             self._inbox.put(waiting)
         return waiting.future
 
@@ -106,7 +107,7 @@ class EngineThread:
     def close(self, drain_seconds: float) -> None:
         """Take no more, let the running samples finish for at most `drain_seconds`, fail the rest, end the thread."""
         with self._lock:
-            self._refusal = self._refusal or CLOSED
+            self._refusal = self._refusal or EngineFailed(CLOSED)
             self._inbox.put(_Close(time.monotonic() + drain_seconds))
         atexit.unregister(self.close)
         if threading.current_thread() is not self._thread:
@@ -122,9 +123,12 @@ class EngineThread:
         del opened
         try:
             self._serve(stepper)
-            self._fail_all(CLOSED)
+            self._fail_all(EngineFailed(CLOSED))
+        except EngineFailed as error:  # which says itself whether another try can help
+            self._fail_all(error, error.__cause__)
         except BaseException as error:
-            self._fail_all(f"the engine broke while generating and must be opened anew: {_one_line(error)}", error)
+            broke = f"the engine broke while generating and must be opened anew: {_one_line(error)}"
+            self._fail_all(EngineFailed(broke), error)
         finally:
             with contextlib.suppress(Exception):  # a broken engine may also break while it is freed
                 stepper.shutdown()
@@ -190,7 +194,7 @@ class EngineThread:
         else:
             waiting.future.set_exception(EngineFailed(f"{len(asked)} samples were asked for, {len(samples)} came back"))
 
-    def _fail_all(self, reason: str, cause: BaseException | None = None) -> None:
+    def _fail_all(self, reason: EngineFailed, cause: BaseException | None = None) -> None:
         """Refuse new work, and fail everything that was taken or still lies in the inbox."""
         with self._lock:
             self._refusal = reason
@@ -201,7 +205,7 @@ class EngineThread:
                 left[id(taken)] = taken
         self._by_part.clear()
         for waiting in left.values():
-            failure = EngineFailed(reason)
+            failure = copy.copy(reason)
             failure.__cause__ = cause
             waiting.future.set_exception(failure)
 

@@ -35,7 +35,7 @@ from workers.engines.vllm_settings import (
     reason,
     refuse_unknown,
 )
-from workers.errors import EngineFailed, GenerationRefused, ModelNotFound
+from workers.errors import EngineFailed, GenerationRefused, KernelMissing, ModelNotFound
 
 #: vLLM itself refuses more than 16,384 at once; smaller parts come back sooner and hold less.
 _LONGEST_PART = 4096
@@ -219,7 +219,7 @@ class _Stepper:
             told = missing_kernel(error, self._engine.model_config.quantization)
             if told is None:
                 raise
-            raise EngineFailed(told) from error
+            raise KernelMissing(told) from error
         self._times.share_out(time.perf_counter() - started)
         return [(output.request_id, self._samples(output)) for output in outputs]
 
