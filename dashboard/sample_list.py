@@ -67,7 +67,7 @@ def _problem_line(row: Row, found: dict[str, int]) -> str:
     set_aside = " · quarantined" if row["quarantined"] else ""
     if found:
         return f"{row['problem']} · {plural(found.get(row['problem'], 0), 'such sample')}{set_aside}"
-    counted = f"{row['c']} of {row['n']} correct" if row["n"] else "not judged"
+    counted = f"{row['c']:,} of {row['n']:,} correct" if row["n"] else "not judged"
     return f"{row['problem']} · {counted}{set_aside}"
 
 
