@@ -150,6 +150,12 @@ class Controls:
         st.session_state[_key(name)] = value
         return str(self._keep(name, value))
 
+    @classmethod
+    def chip(cls, name: str, none: str, label: str, told: str) -> None:
+        """What such a choice holds, as a button that takes it away again."""
+        icon = ":material/close:"
+        st.button(label, key=f"clear {name}", icon=icon, help=told, on_click=cls.choose, args=(name, none))
+
     def _value(self, name: str, asked: Any, known: Callable[[Any], bool], default: Any) -> Any:
         if asked is not None:
             return asked

@@ -38,7 +38,7 @@ def draw(
     fitted = spec.get("autosize", {}).get("type", "fit") != "fit-x"  # else its axes come on top of its height
     height = spec.get("height")
     kept: int | Literal["content"] = height if fitted and isinstance(height, int) else "content"
-    st.vega_lite_chart(spec=dict(spec), key=key, width="stretch", height=kept, alt=alt, on_select=on_select or "ignore")
+    st.vega_lite_chart(spec=spec, key=key, width="stretch", height=kept, alt=alt, on_select=on_select or "ignore")
 
 
 def show(

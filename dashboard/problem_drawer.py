@@ -21,8 +21,8 @@ from store.analytics.errors import UnknownName
 _ANSWERS = 10
 #: Samples on a page of the Samples page.
 SAMPLES_A_PAGE = 50
-#: The choices of Samples that mean: every sample of a problem.
-EVERY_SAMPLE: dict[str, Any] = {
+#: The choices of Samples that mean: every sample of a problem; and its first page, with no sample chosen.
+UNFILTERED: dict[str, Any] = {
     "outcome": "any",
     "answer": "any",
     "reason": "any",
@@ -31,9 +31,8 @@ EVERY_SAMPLE: dict[str, Any] = {
     "score_from": None,
     "score_to": None,
     "also": "any",
-    "page": 1,
-    "sample": None,
 }
+EVERY_SAMPLE = UNFILTERED | {"page": 1, "sample": None}
 
 
 def draw(reading: Reading, row: Row, run: Row, choice: str, rates: dict[str, dict[str, tuple[int, int]]]) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 import streamlit as st
 
 from dashboard.controls import Controls
-from dashboard.problem_drawer import SAMPLES_A_PAGE
+from dashboard.problem_drawer import SAMPLES_A_PAGE, UNFILTERED
 from dashboard.scope import Row
 from dashboard.snapshots import Reading
 from dashboard.verdicts import COLORS, ICONS
 from dashboard.wording import plain, plural
 from store.analytics import Snapshot
-from store.analytics.naming import verifiers
+from store.analytics.naming import labelled
 from store.errors import PassatkError
 
 _MARKS = {outcome: f":{COLORS[outcome]}[{icon}]" for outcome, icon in ICONS.items()}
@@ -180,11 +180,8 @@ def choose_sample(
 
 
 def _clear(controls: Controls) -> None:
-    for name in ("outcome", "answer", "reason", "ending", "also"):
-        controls.choose(name, ANY)
-    for name in _BOUNDS:
-        controls.choose(name, None)
-    controls.choose("contains", "")
+    for name, value in UNFILTERED.items():
+        controls.choose(name, value)
 
 
 def _steps(controls: Controls, indices: list[str], index: str, number: int, pages: int) -> None:
@@ -228,7 +225,7 @@ def _problems(snapshot_id: str, run_id: int, _snapshot: Snapshot) -> list[Row]:
 def _scored(
     snapshot_id: str, run_id: int, problem_id: int, verifier: str, _snapshot: Snapshot
 ) -> tuple[float, float] | None:
-    key = next(key for key, one in verifiers(_snapshot).items() if one.label == verifier)
+    key = labelled(_snapshot, verifier)
     row = _snapshot.rows(
         "SELECT CAST(min(score) AS DOUBLE) AS low, CAST(max(score) AS DOUBLE) AS high FROM verdicts "  # noqa: S608
         f"WHERE run_id = {int(run_id)} AND problem_id = {int(problem_id)} AND verifier_id = {key}"

@@ -15,7 +15,7 @@ from dashboard.snapshots import Reading
 from dashboard.ways import open_page
 from dashboard.wording import plain, plural
 from store.analytics import Snapshot
-from store.analytics.naming import verifiers
+from store.analytics.naming import labelled
 
 #: The choice that means: whatever others said.
 ANYTHING = "any"
@@ -74,11 +74,10 @@ def counts(reading: Reading, run: Row, verifier: str | None, outcome: str, secon
 
 @st.cache_resource(max_entries=256, show_spinner=False)
 def _cell(snapshot_id: str, run_id: int, verifier: str, second: str, cell: str, _snapshot: Snapshot) -> dict[str, int]:
-    keys = {one.label: key for key, one in verifiers(_snapshot).items()}
     rows = _snapshot.rows(
         f"SELECT p.problem, a.{cell} AS samples FROM agreement_counts AS a JOIN problems AS p USING (problem_id) "  # noqa: S608
-        f"WHERE a.run_id = {int(run_id)} AND a.verifier_id = {keys[verifier]} AND a.reference_id = {keys[second]} "
-        f"AND a.{cell} > 0 ORDER BY p.position"
+        f"WHERE a.run_id = {int(run_id)} AND a.verifier_id = {labelled(_snapshot, verifier)} "
+        f"AND a.reference_id = {labelled(_snapshot, second)} AND a.{cell} > 0 ORDER BY p.position"
     )
     return {row["problem"]: row["samples"] for row in rows}
 
@@ -86,14 +85,8 @@ def _cell(snapshot_id: str, run_id: int, verifier: str, second: str, cell: str, 
 def chip(controls: Controls, second: Second, found: dict[str, int]) -> None:
     """What is asked of the second verifier and how many samples that are; a press takes it away."""
     held = f" · {plural(sum(found.values()), 'sample')} of {plural(len(found), 'problem')}" if found else ""
-    st.button(
-        f"Also {plain(second.name)}{held}",
-        key="clear also",
-        icon=":material/close:",
-        help="Press to list samples whatever this verifier said.",
-        on_click=controls.choose,
-        args=("also", ANYTHING),
-    )
+    told = "Press to list samples whatever this verifier said."
+    controls.chip("also", ANYTHING, f"Also {plain(second.name)}{held}", told)
 
 
 def open_cell(reading: Reading, run: Row, proxy: str, outcome: str, second: Second) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from store.connection import driver
-from store.queue_history import QUEUE
+from store.queue_history import OPEN_WORK, QUEUE
 from store.worker_registry import list_workers
 
 #: A run whose batches wait and that wrote nothing for so long, in seconds, is stalled.
@@ -57,10 +57,7 @@ _QUEUES = f"""
            count(*) FILTER (WHERE b.state = 'leased') AS leased,
            extract(epoch FROM now() - min(b.created_at) FILTER (WHERE b.state = 'ready'))::double precision
                AS oldest_seconds
-    FROM store.batches AS b
-    JOIN store.runs AS r ON r.run_id = b.run_id
-    JOIN store.models AS m ON m.model_id = r.model_id
-    WHERE b.state IN ('ready', 'leased') AND r.state = 'open'
+    {OPEN_WORK}
     GROUP BY 1
     ORDER BY 1
 """  # noqa: S608 - a constant

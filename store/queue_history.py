@@ -14,6 +14,14 @@ _KEPT = "1 day"
 #: The queue of a batch `b` of a run with model `m`, as people read it.
 QUEUE = "CASE WHEN b.verifier_id IS NULL THEN 'generate.' || m.name ELSE 'verify' END"
 
+#: Batches `b` of open runs `r` that are not done, each with the model `m` of its run.
+OPEN_WORK = """
+    FROM store.batches AS b
+    JOIN store.runs AS r ON r.run_id = b.run_id
+    JOIN store.models AS m ON m.model_id = r.model_id
+    WHERE b.state IN ('ready', 'leased') AND r.state = 'open'
+"""
+
 _DUE = f"""
     SELECT NOT EXISTS (
         SELECT 1 FROM store.queue_depths WHERE at > now() - interval '{EVERY_SECONDS} seconds'
@@ -28,10 +36,7 @@ _MEASURE = f"""
         SELECT {QUEUE} AS queue,
                count(*) FILTER (WHERE b.state = 'ready') AS waiting,
                count(*) FILTER (WHERE b.state = 'leased') AS in_work
-        FROM store.batches AS b
-        JOIN store.runs AS r ON r.run_id = b.run_id
-        JOIN store.models AS m ON m.model_id = r.model_id
-        WHERE b.state IN ('ready', 'leased') AND r.state = 'open'
+        {OPEN_WORK}
         GROUP BY 1
         UNION ALL
         SELECT DISTINCT queue, 0, 0

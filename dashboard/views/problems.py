@@ -81,14 +81,8 @@ def _rate(answer: Answer, controls: Controls) -> str:
     chosen = bin_named(rate)
     if chosen is not None:
         held = sum(chosen.holds(row["c"] or 0, row["n"] or 0) for row in answer.records)
-        st.button(
-            f"Pass rate: {chosen.label} · {plural(held, 'problem')}",
-            key="clear rate",
-            icon=":material/close:",
-            help="Press to list every pass rate again.",
-            on_click=controls.choose,
-            args=("rate", ANY_RATE),
-        )
+        label = f"Pass rate: {chosen.label} · {plural(held, 'problem')}"
+        controls.chip("rate", ANY_RATE, label, "Press to list every pass rate again.")
     return rate
 
 

@@ -86,6 +86,11 @@ def verifiers(snapshot: Snapshot) -> dict[int, Verifier]:
     }
 
 
+def labelled(snapshot: Snapshot, label: str) -> int:
+    """Key of the verifier with this very label."""
+    return next(key for key, one in verifiers(snapshot).items() if one.label == label)
+
+
 def judged_by(snapshot: Snapshot, runs: Sequence[Run], name: str | None) -> list[Judged]:
     """Each run with the verifier of that name, or with its reference. Raises NothingJudged or UnknownName."""
     known = verifiers(snapshot)

@@ -125,10 +125,11 @@ class EngineThread:
             self._serve(stepper)
             self._fail_all(EngineFailed(CLOSED))
         except EngineFailed as error:  # which says itself whether another try can help
-            self._fail_all(error, error.__cause__)
+            self._fail_all(error)
         except BaseException as error:
-            broke = f"the engine broke while generating and must be opened anew: {_one_line(error)}"
-            self._fail_all(EngineFailed(broke), error)
+            broke = EngineFailed(f"the engine broke while generating and must be opened anew: {_one_line(error)}")
+            broke.__cause__ = error
+            self._fail_all(broke)
         finally:
             with contextlib.suppress(Exception):  # a broken engine may also break while it is freed
                 stepper.shutdown()
@@ -194,7 +195,7 @@ class EngineThread:
         else:
             waiting.future.set_exception(EngineFailed(f"{len(asked)} samples were asked for, {len(samples)} came back"))
 
-    def _fail_all(self, reason: EngineFailed, cause: BaseException | None = None) -> None:
+    def _fail_all(self, reason: EngineFailed) -> None:
         """Refuse new work, and fail everything that was taken or still lies in the inbox."""
         with self._lock:
             self._refusal = reason
@@ -206,7 +207,7 @@ class EngineThread:
         self._by_part.clear()
         for waiting in left.values():
             failure = copy.copy(reason)
-            failure.__cause__ = cause
+            failure.__cause__ = reason.__cause__
             waiting.future.set_exception(failure)
 
 
