@@ -47,21 +47,32 @@ def passatk() -> None:
     """Repeated sampling: store every sample and verdict, then ask any question about any k."""
 
 
+INTERRUPTED = "Interrupted. What was done is stored; the same command goes on from there."
+
+
 def main() -> None:
     """Run the command; an error a person can mend is one line and exit status 1."""
     try:
         status = passatk.main(standalone_mode=False)
-    except click.exceptions.Abort:
-        _end(130, "Interrupted. What was done is stored; the same command goes on from there.")
-    except KeyboardInterrupt:
-        _end(130, "Interrupted. What was done is stored; the same command goes on from there.")
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        _end(130, INTERRUPTED)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except PassatkError as error:
+    except Exception as error:
+        if _hides_an_interruption(error):
+            _end(130, INTERRUPTED)
+        if not isinstance(error, PassatkError):
+            raise
         _end(1, f"Error: {error}")
     else:
         sys.exit(status if isinstance(status, int) else 0)
+
+
+def _hides_an_interruption(error: BaseException) -> bool:
+    """Ctrl-C may fall into a driver's own tidying up, which then fails and speaks of that instead."""
+    before = error.__context__
+    return before is not None and (isinstance(before, KeyboardInterrupt) or _hides_an_interruption(before))
 
 
 def _end(status: int, line: str) -> None:

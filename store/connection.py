@@ -100,10 +100,24 @@ def _notice_the_dead(raw: psycopg.Connection[Any], _: object) -> None:
 def transaction() -> Iterator[sa.Connection]:
     """One transaction: committed when the block ends, rolled back when it raises."""
     try:
-        with engine().begin() as connection:
+        with engine().begin() as connection, thrown_away_when_interrupted(connection):
             yield connection
     except (sa.exc.OperationalError, psycopg.OperationalError, sa.exc.InterfaceError) as error:
         raise StoreUnreachable(_unreachable_line(error)) from error
+
+
+@contextmanager
+def thrown_away_when_interrupted(connection: sa.Connection) -> Iterator[None]:
+    """Give up the connection when Ctrl-C or a signal's handler ends the block; the server rolls back what it did.
+
+    A statement may still be under way on it, so that not even a rollback could be sent. SQLAlchemy does the same for
+    statements that it runs itself; it does not see those that are given to the driver.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        connection.invalidate()
+        raise
 
 
 @contextmanager

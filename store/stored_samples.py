@@ -14,7 +14,7 @@ import psycopg
 import sqlalchemy as sa
 from psycopg.rows import class_row
 
-from store.connection import driver, engine
+from store.connection import driver, engine, thrown_away_when_interrupted
 from store.errors import PassatkError
 from store.runs import Run
 from store.tables import runs, verifiers
@@ -73,7 +73,11 @@ def _sql() -> str:
 @contextmanager
 def _reading() -> Iterator[psycopg.Connection[Any]]:
     """A transaction that can write nothing, whatever a condition says."""
-    with engine().connect().execution_options(postgresql_readonly=True) as connection, connection.begin():
+    with (
+        engine().connect().execution_options(postgresql_readonly=True) as connection,
+        connection.begin(),
+        thrown_away_when_interrupted(connection),
+    ):
         yield driver(connection)
 
 
