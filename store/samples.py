@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import psycopg
 import sqlalchemy as sa
+from psycopg.copy import LibpqWriter
 
 from store.connection import driver
 from store.fingerprint import text_hash
@@ -78,6 +79,9 @@ _TEXT = {"run_id": "int4", "problem_id": "int4", "sample_index": "int4", "batch_
 _HOT_OF = attrgetter(*_HOT)
 _TEXT_KEY_OF = attrgetter(*list(_TEXT)[:-1])
 _KEY_OF = attrgetter("run_id", "problem_id", "sample_index")
+_BATCH_OF = attrgetter("batch_id")
+#: Bytes made ready ahead of a server that waits for its disk, which then has work at hand (psycopg's own: 1 MiB).
+_AHEAD = 4 << 20
 
 #: What goes into a table: names of columns, their types, rows.
 Rows = tuple[Sequence[str], Sequence[str], Iterable[Sequence[Any]]]
@@ -109,10 +113,13 @@ def copy_rows(
     connection: psycopg.Connection[Any], table: str, types: Sequence[str], rows: Iterable[Sequence[Any]]
 ) -> None:
     """Binary COPY of rows into a table; its name may be followed by a list of columns."""
-    with connection.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN (FORMAT BINARY)".encode()) as copy:
-        copy.set_types(types)
-        for row in rows:
-            copy.write_row(row)
+    statement = f"COPY {table} FROM STDIN (FORMAT BINARY)".encode()
+    with connection.cursor() as cursor:
+        ahead = LibpqWriter(cursor, flush_threshold=_AHEAD)
+        with cursor.copy(statement, writer=ahead) as copy:
+            copy.set_types(types)
+            for row in rows:
+                copy.write_row(row)
 
 
 def write_samples(connection: sa.Connection, rows: Iterable[SampleRow]) -> dict[int, int]:
@@ -125,27 +132,37 @@ def write_samples(connection: sa.Connection, rows: Iterable[SampleRow]) -> dict[
     # Sorted by key, completions before samples: two writers of overlapping rows meet in the same order and never
     # deadlock.
     rows = sorted(map(beside.noted, rows), key=_KEY_OF)
-    narrow: list[tuple[Any, ...]] = []
+    hashes: list[int] = []
     # Rows are made ready while the server stores those before them. Completions are most of its work: all is hashed
-    # meanwhile.
+    # meanwhile, and the narrow rows are left for its work on them.
     tables: dict[str, Rows] = {
-        "completions": ([*_TEXT], [*_TEXT.values()], _texts(rows, narrow)),
-        "samples": ([*_HOT, "completion_hash"], [*_HOT.values(), "int8"], narrow),
+        "completions": ([*_TEXT], [*_TEXT.values()], _texts(rows, hashes)),
+        "samples": ([*_HOT, "completion_hash"], [*_HOT.values(), "int8"], _narrow(rows, hashes)),
     }
-    if rows and not copy_new(raw, tables):
-        new = _write_lacking(raw, [(*values, text) for values, text in map(_hashed, rows)])
-    else:
-        new = dict(Counter(row.batch_id for row in rows))
+    new = _write_lacking(raw, _whole(rows)) if rows and not copy_new(raw, tables) else Counter(map(_BATCH_OF, rows))
     beside.write(raw)
-    return new
+    return dict(new)
 
 
-def _texts(rows: Iterable[SampleRow], narrow: list[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-    """The wide rows, one by one; each leaves its narrow row in `narrow`."""
+def _texts(rows: Iterable[SampleRow], hashes: list[int]) -> Iterator[tuple[Any, ...]]:
+    """The wide rows, one by one; each leaves the hash of its text as it is stored in `hashes`."""
     for row in rows:
-        values, text = _hashed(row)
-        narrow.append(values)
+        text = storable_completion(row.completion)
+        hashes.append(text_hash(text))
         yield (*_TEXT_KEY_OF(row), text)
+
+
+def _narrow(rows: Iterable[SampleRow], hashes: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+    """The narrow rows, one by one, of rows whose texts are hashed."""
+    for row, completion_hash in zip(rows, hashes, strict=True):
+        yield (*_HOT_OF(row), completion_hash)
+
+
+def _whole(rows: Sequence[SampleRow]) -> list[tuple[Any, ...]]:
+    """Each row with all of its columns, the text last."""
+    hashes: list[int] = []
+    texts = [text for *_, text in _texts(rows, hashes)]
+    return [(*values, text) for values, text in zip(_narrow(rows, hashes), texts, strict=True)]
 
 
 def copy_new(raw: psycopg.Connection[Any], tables: Mapping[str, Rows]) -> bool:
@@ -192,12 +209,6 @@ def _write_lacking(raw: psycopg.Connection[Any], copied: Sequence[Sequence[Any]]
     ).fetchall()
     raw.execute(b"DELETE FROM staged_samples")
     return dict(inserted)
-
-
-def _hashed(row: SampleRow) -> tuple[tuple[Any, ...], str]:
-    """The narrow row, and the text as it is stored."""
-    text = storable_completion(row.completion)
-    return (*_HOT_OF(row), text_hash(text)), text
 
 
 class _Beside:

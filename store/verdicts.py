@@ -96,6 +96,7 @@ _TYPES += ["bool"]
 _VALUES_OF = attrgetter(*_NAMES)
 _KEY_OF = attrgetter(*_NAMES[:5])
 _OUTPUT_OF = attrgetter(*_NAMES[:6])
+_BATCH_OF = attrgetter("batch_id")
 _ANSWERS = [_NAMES.index(name) for name in ("answer", "answer_class")]
 _SCORE = _NAMES.index("score")
 _STAGING = "CREATE TEMPORARY TABLE IF NOT EXISTS staged_verdicts ({}) ON COMMIT DELETE ROWS".format(
@@ -115,12 +116,9 @@ def write_verdicts(connection: sa.Connection, rows: Iterable[VerdictRow]) -> dic
     if detailed:
         outputs = ((*_OUTPUT_OF(row), Jsonb(_clean_json(row.detail))) for row in detailed)
         tables["verifier_outputs"] = ([*_NAMES[:6], "detail"], [*_TYPES[:6], "jsonb"], outputs)
-    if rows and not copy_new(raw, tables):
-        new = _write_lacking(raw, rows)
-    else:
-        new = dict(Counter(row.batch_id for row in rows))
+    new = _write_lacking(raw, rows) if rows and not copy_new(raw, tables) else Counter(map(_BATCH_OF, rows))
     write_sides(raw, rows)
-    return new
+    return dict(new)
 
 
 def _write_lacking(raw: psycopg.Connection[Any], rows: Sequence[VerdictRow]) -> dict[int, int]:
