@@ -6,6 +6,7 @@ readers who change something at once.
 
     python benchmarks/dashboard_speed.py --samples 1000        # 9 runs x 128 problems x 1,000 = 1.2 M verdicts
     python benchmarks/dashboard_speed.py --samples 10000       # 11.5 M
+    python benchmarks/curves_at_scale.py --keep FOLDER && python benchmarks/dashboard_speed.py --home FOLDER    # 100 M
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dashboard_seed import PROBLEMS, RUNS, seed
+from dashboard_seed import seed
 
 READERS = 25
 PAGES = ("overview", "coverage", "precision", "cost", "compare", "problems", "samples", "sql", "health")
@@ -45,6 +46,14 @@ def milliseconds(work: Callable[[], Any], times: int = 1) -> float:
         work()
         taken.append(1000 * (time.perf_counter() - began))
     return statistics.median(taken)
+
+
+def stored_verdicts() -> int:
+    """How many the snapshot has that is shown."""
+    from store.analytics import open_snapshot
+
+    with open_snapshot() as snapshot:
+        return int(snapshot.rows("SELECT CAST(sum(n) AS BIGINT) AS verdicts FROM problem_counts")[0]["verdicts"])
 
 
 def measure_scripts() -> None:
@@ -240,7 +249,7 @@ def main() -> None:
             # As `passatk mirror refresh` does it: the curves that take seconds are kept for the first reader.
             line = [sys.executable, "-c", "from store.command import main; main()", "mirror", "refresh", "--curves"]
             say("mirror refresh, curves kept", f"{milliseconds(lambda: subprocess.run(line, check=True)):7.0f} ms")
-        say("verdicts", f"{RUNS * PROBLEMS * chosen.samples:,}")
+        say("verdicts", f"{stored_verdicts():,}")
         measure_scripts()
         if Path(CHROMIUM).exists():
             measure_browser()

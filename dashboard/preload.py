@@ -14,6 +14,8 @@ from typing import Any
 
 from starlette.middleware import Middleware
 
+from dashboard import own_address
+
 _CHART = ("ArrowVegaLiteChart", "loadVegaEmbed", "embed", "vega-interpreter")
 _TABLE = ("DataFrame",)
 _ALWAYS = ("Button", "Html", "Selectbox")
@@ -62,9 +64,9 @@ def _files(part: str) -> list[str]:
 
 @cache
 def links(path: str) -> bytes:
-    """The lines that go into the head of a page."""
+    """The lines that go into the head of a page: where its server is, and what it will draw with."""
     lines = (f'<link rel="modulepreload" crossorigin href="./static/js/{name}">\n' for name in scripts(path))
-    return "".join(lines).encode()
+    return b"<script>" + own_address.SCRIPT + b"</script>\n" + "".join(lines).encode()
 
 
 def preloading() -> Middleware:

@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.middleware import Middleware
 
-from dashboard import access, login
+from dashboard import access, login, own_address
 
 _INLINE = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
@@ -25,12 +25,13 @@ _NO_ROLE = b"You have no role here: log in, or ask whoever keeps the dashboard's
 
 
 def content_security_policy() -> str:
-    """Only this server, plus the inline scripts of Streamlit's own page, known by their hashes.
+    """Only this server, plus the inline scripts of Streamlit's page and the one put into it, known by their hashes.
 
     {host}: by which name the reader came, for browsers to which 'self' does not mean this server's websockets.
     """
     page = files("streamlit").joinpath("static", "index.html").read_bytes()
-    hashes = [base64.b64encode(hashlib.sha256(script).digest()).decode() for script in _INLINE.findall(page)]
+    inline = [*_INLINE.findall(page), own_address.SCRIPT]
+    hashes = [base64.b64encode(hashlib.sha256(script).digest()).decode() for script in inline]
     scripts = " ".join(f"'sha256-{digest}'" for digest in hashes)
     return "; ".join(
         (

@@ -36,8 +36,8 @@ FLAGS = [
     "--disable-lcd-text",
     "--font-render-hinting=none",
 ]
-#: Streamlit asks for these two below a page's own path and lives without them.
-HARMLESS = ("/_stcore/health", "/_stcore/host-config")
+#: Below an address that is no page Streamlit looks for its server by these two, and lives without an answer.
+LOOKED_FOR = ("/_stcore/health", "/_stcore/host-config")
 BIG, SMALL, UNPRICED = (run.name for run in RUNS)
 PASSATK = [sys.executable, "-c", "from store.command import main; main()"]
 PATHS = ("", "coverage", "precision", "cost", "compare", "problems", "samples", "sql", "workers", "health")
@@ -51,6 +51,11 @@ ASKED = {
     "problems": f"run={BIG}&problem=sum-05",
     "samples": f"run={BIG}&problem=sum-05&sample=0",
 }
+
+
+def _looks_for_its_server(url: str) -> bool:
+    below, found, what = urllib.parse.urlsplit(url).path.partition("/_stcore/")
+    return f"{found}{what}" in LOOKED_FOR and below.strip("/") not in PATHS
 
 
 @dataclass(frozen=True)
@@ -118,8 +123,7 @@ class Watched:
                 self.outside.append(url)
 
         def said(message: ConsoleMessage) -> None:
-            harmless = message.location.get("url", "").split("?")[0].endswith(HARMLESS)
-            if message.type == "error" and not harmless:
+            if message.type == "error" and not _looks_for_its_server(message.location.get("url", "")):
                 self.errors.append(f"{message.text} {message.location}")
 
         self.page.on("request", lambda request: asked(request.url))

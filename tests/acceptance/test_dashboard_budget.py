@@ -101,3 +101,25 @@ def test_no_more_comes_until_the_first_chart_than_did(new_reader: Watched, serve
     came, most = given.spent(), BUDGETS[path]
     over = {name: (spent, limit) for name, limit in vars(most).items() if (spent := vars(came)[name]) > limit}
     assert over == {}, f"{path}: more than the budget (came, most); all that came: {came}"
+
+
+#: Whether the websocket was opened before an answer had come to the question whether the server is there.
+OPENS = """
+window.opened = [];
+window.WebSocket = class extends window.WebSocket {
+    constructor(...given) { super(...given); window.opened.push(performance.now()) }
+};
+"""
+ANSWERED = "performance.getEntriesByType('resource').filter(one => one.name.endsWith('/_stcore/health'))"
+
+
+def test_a_page_opens_its_websocket_without_looking_for_its_server(new_reader: Watched, served: Served) -> None:
+    page = new_reader.page
+    page.add_init_script(OPENS)
+    for visit in ("first", "again"):
+        new_reader.go(f"{served.url}/coverage")
+        (asked,) = page.evaluate(f"{ANSWERED}.map(one => [one.name, one.responseEnd])")
+        (opened,) = page.evaluate("window.opened")
+        assert asked[0] == f"{served.url}/_stcore/health"
+        # The first answer brings the cookie without which a login is not seen; from then on nothing is waited for.
+        assert (opened < asked[1]) == (visit == "again"), (visit, opened, asked)

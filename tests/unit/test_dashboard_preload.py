@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 from datetime import datetime
 
 import pytest
@@ -11,7 +14,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from dashboard import preload
+from dashboard import own_address, preload, security
 from dashboard.wording import clock
 
 PAGE = "<html><head><title>Streamlit</title></head><body></head></body></html>"
@@ -60,6 +63,13 @@ def test_a_page_names_them_in_its_head_once(browser: TestClient) -> None:
     assert head.index("modulepreload") < head.index("</head>")
 
 
+def test_a_page_is_told_first_where_its_server_is(browser: TestClient) -> None:
+    (script,) = re.findall("<script>(.*?)</script>", browser.get("/coverage").text)
+    assert script == own_address.SCRIPT.decode()
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"'sha256-{digest}'" in security.content_security_policy()
+
+
 def test_a_page_that_draws_no_chart_names_none(browser: TestClient) -> None:
     assert "ArrowVegaLiteChart" in browser.get("/compare").text
     assert "ArrowVegaLiteChart" not in browser.get("/").text
@@ -67,7 +77,9 @@ def test_a_page_that_draws_no_chart_names_none(browser: TestClient) -> None:
 
 @pytest.mark.parametrize("path", ["/elsewhere", "/cost", "/sql"])
 def test_what_is_no_page_is_sent_as_it_is(browser: TestClient, path: str) -> None:
-    assert "modulepreload" not in browser.get(path).text
+    text = browser.get(path).text
+    assert "modulepreload" not in text
+    assert "script" not in text
 
 
 def test_the_time_of_a_day_is_no_emoji() -> None:
