@@ -53,13 +53,16 @@ stacked AS (
     FROM grouped
 ),
 
+-- Of neighbouring scores the lowest stands for all: it accepts what each of them does.
 thinned AS (
     SELECT
-        s.*,
-        row_number() OVER (
-            PARTITION BY CAST(floor(200.0 * (s.accepted - 1) / s.scored) AS BIGINT) ORDER BY s.score
-        ) AS place
-    FROM stacked AS s
+        min(score) AS score,
+        max(tp) AS tp,
+        max(accepted) AS accepted,
+        max(all_correct) AS all_correct,
+        max(scored) AS scored
+    FROM stacked
+    GROUP BY CAST(floor(200.0 * (accepted - 1) / scored) AS BIGINT)
 )
 
 SELECT
@@ -70,5 +73,4 @@ SELECT
     CAST(tp AS DOUBLE PRECISION) / nullif(all_correct, 0) AS recall,
     CAST(scored AS BIGINT) AS scored
 FROM thinned
-WHERE place = 1
 ORDER BY score
