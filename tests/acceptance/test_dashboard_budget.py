@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import Browser, Page, WebSocket
+from playwright.sync_api import Browser, Page, Route, WebSocket
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from tests.acceptance.browsing import ASKED, Served, Watched
@@ -103,23 +103,18 @@ def test_no_more_comes_until_the_first_chart_than_did(new_reader: Watched, serve
     assert over == {}, f"{path}: more than the budget (came, most); all that came: {came}"
 
 
-#: Whether the websocket was opened before an answer had come to the question whether the server is there.
-OPENS = """
-window.opened = [];
-window.WebSocket = class extends window.WebSocket {
-    constructor(...given) { super(...given); window.opened.push(performance.now()) }
-};
-"""
-ANSWERED = "performance.getEntriesByType('resource').filter(one => one.name.endsWith('/_stcore/health'))"
-
-
 def test_a_page_opens_its_websocket_without_looking_for_its_server(new_reader: Watched, served: Served) -> None:
-    page = new_reader.page
-    page.add_init_script(OPENS)
-    for visit in ("first", "again"):
-        new_reader.go(f"{served.url}/coverage")
-        (asked,) = page.evaluate(f"{ANSWERED}.map(one => [one.name, one.responseEnd])")
-        (opened,) = page.evaluate("window.opened")
-        assert asked[0] == f"{served.url}/_stcore/health"
-        # The first answer brings the cookie without which a login is not seen; from then on nothing is waited for.
-        assert (opened < asked[1]) == (visit == "again"), (visit, opened, asked)
+    page, asked = new_reader.page, "**/_stcore/health"
+    questions: list[str] = []
+    page.on("request", lambda request: questions.append(request.url) if "/_stcore/health" in request.url else None)
+    new_reader.go(f"{served.url}/coverage")
+    assert questions == [f"{served.url}/_stcore/health"]
+    # That answer brought the cookie without which a login is not seen: from now on no answer is waited for.
+    held: list[Route] = []
+    page.route(asked, lambda route: held.append(route))
+    with page.expect_websocket(timeout=30_000):
+        page.goto(f"{served.url}/coverage")
+    new_reader.chart()
+    assert len(held) == 1
+    held[0].continue_()
+    new_reader.idle()

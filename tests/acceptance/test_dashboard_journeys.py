@@ -310,6 +310,13 @@ def test_a_click_in_the_moment_a_part_comes_into_sight_is_not_lost(watched: Watc
     expect(watched.page.get_by_test_id("stVegaLiteChart")).to_have_count(2)
 
 
+#: Where an element lies in the page, however far the page is scrolled.
+PLACE = """(element) => {
+    const box = element.getBoundingClientRect(), page = document.querySelector("[data-testid='stMain']");
+    return [box.left, box.top + page.scrollTop, box.width, box.height].map(Math.round);
+}"""
+
+
 def test_what_lies_below_is_drawn_when_it_is_scrolled_to_and_moves_nothing(watched: Watched, served: Served) -> None:
     watched.go(f"{served.url}/coverage?run={BIG}&run={SMALL}")
     watched.chart()
@@ -320,11 +327,11 @@ def test_what_lies_below_is_drawn_when_it_is_scrolled_to_and_moves_nothing(watch
     heading = watched.page.get_by_role("heading", name="How hard are the problems?")
     watched.idle()
     watched.in_view(heading)
-    before = heading.bounding_box()
+    before = heading.evaluate(PLACE)
     expect(charts).to_have_count(3, timeout=30_000)
     expect(watched.page.get_by_text("on log bins")).to_be_visible()
     watched.idle()
-    assert heading.bounding_box() == before
+    assert heading.evaluate(PLACE) == before
     watched.page.get_by_text("95 % interval", exact=True).click()
     watched.idle()
     expect(charts).to_have_count(3)
