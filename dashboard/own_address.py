@@ -6,9 +6,11 @@ opens its websocket: two answers late, or more of them from far away. What is wr
 together, under any prefix that a proxy takes away.
 """
 
+from streamlit.web.server.starlette.starlette_server_config import XSRF_COOKIE_NAME
+
 #: Without the cookie against forged requests it has to ask first: the answer sets it, and a login is not seen without.
 SCRIPT = (
     b'window.__streamlit={BACKEND_BASE_URL:new URL(".",location.href).href};'
-    b'if(document.cookie.includes("_streamlit_xsrf="))'
+    b'if(document.cookie.includes("%b="))'
     b"window.__streamlit.HOST_CONFIG={allowedOrigins:[location.origin],useExternalAuthToken:false}"
-)
+) % XSRF_COOKIE_NAME.encode()

@@ -12,6 +12,7 @@ import click
 from store.errors import PassatkError
 
 GROUP = "passatk.commands"
+INTERRUPTED = "Interrupted. What was done is stored; the same command goes on from there."
 
 
 class Commands(click.Group):
@@ -45,9 +46,6 @@ class Commands(click.Group):
 @click.version_option(package_name="passatk")
 def passatk() -> None:
     """Repeated sampling: store every sample and verdict, then ask any question about any k."""
-
-
-INTERRUPTED = "Interrupted. What was done is stored; the same command goes on from there."
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, ClassVar
@@ -139,9 +139,9 @@ def write_samples(connection: sa.Connection, rows: Iterable[SampleRow]) -> dict[
         "completions": ([*_TEXT], [*_TEXT.values()], _texts(rows, hashes)),
         "samples": ([*_HOT, "completion_hash"], [*_HOT.values(), "int8"], _narrow(rows, hashes)),
     }
-    new = _write_lacking(raw, _whole(rows)) if rows and not copy_new(raw, tables) else Counter(map(_BATCH_OF, rows))
+    new = write_new(raw, rows, tables, lambda: _write_lacking(raw, _whole(rows)))
     beside.write(raw)
-    return dict(new)
+    return new
 
 
 def _texts(rows: Iterable[SampleRow], hashes: list[int]) -> Iterator[tuple[Any, ...]]:
@@ -165,7 +165,19 @@ def _whole(rows: Sequence[SampleRow]) -> list[tuple[Any, ...]]:
     return [(*values, text) for values, text in zip(_narrow(rows, hashes), texts, strict=True)]
 
 
-def copy_new(raw: psycopg.Connection[Any], tables: Mapping[str, Rows]) -> bool:
+def write_new(
+    raw: psycopg.Connection[Any],
+    rows: Sequence[Any],
+    tables: Mapping[str, Rows],
+    write_lacking: Callable[[], dict[int, int]],
+) -> dict[int, int]:
+    """Write rows, given as they go into their tables, and return the new ones by batch; some may be there already."""
+    if rows and not _copy_new(raw, tables):
+        return write_lacking()
+    return dict(Counter(map(_BATCH_OF, rows)))
+
+
+def _copy_new(raw: psycopg.Connection[Any], tables: Mapping[str, Rows]) -> bool:
     """COPY rows that are new, as all but those of a repeated batch are, straight into their tables.
 
     False, and nothing written, when any is there already.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -16,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from store.batches import Batch
 from store.connection import driver
-from store.samples import Rows, copy_new, copy_rows, storable_completion
+from store.samples import Rows, copy_rows, storable_completion, write_new
 from store.verdict_sides import CostRow, storable_score, write_sides
 
 
@@ -96,7 +95,6 @@ _TYPES += ["bool"]
 _VALUES_OF = attrgetter(*_NAMES)
 _KEY_OF = attrgetter(*_NAMES[:5])
 _OUTPUT_OF = attrgetter(*_NAMES[:6])
-_BATCH_OF = attrgetter("batch_id")
 _ANSWERS = [_NAMES.index(name) for name in ("answer", "answer_class")]
 _SCORE = _NAMES.index("score")
 _STAGING = "CREATE TEMPORARY TABLE IF NOT EXISTS staged_verdicts ({}) ON COMMIT DELETE ROWS".format(
@@ -116,9 +114,9 @@ def write_verdicts(connection: sa.Connection, rows: Iterable[VerdictRow]) -> dic
     if detailed:
         outputs = ((*_OUTPUT_OF(row), Jsonb(_clean_json(row.detail))) for row in detailed)
         tables["verifier_outputs"] = ([*_NAMES[:6], "detail"], [*_TYPES[:6], "jsonb"], outputs)
-    new = _write_lacking(raw, rows) if rows and not copy_new(raw, tables) else Counter(map(_BATCH_OF, rows))
+    new = write_new(raw, rows, tables, lambda: _write_lacking(raw, rows))
     write_sides(raw, rows)
-    return dict(new)
+    return new
 
 
 def _write_lacking(raw: psycopg.Connection[Any], rows: Sequence[VerdictRow]) -> dict[int, int]:

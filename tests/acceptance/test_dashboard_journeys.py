@@ -313,7 +313,7 @@ def test_a_click_in_the_moment_a_part_comes_into_sight_is_not_lost(watched: Watc
 #: Where an element lies in the page, however far the page is scrolled.
 PLACE = """(element) => {
     const box = element.getBoundingClientRect(), page = document.querySelector("[data-testid='stMain']");
-    return [box.left, box.top + page.scrollTop, box.width, box.height].map(Math.round);
+    return [box.left, box.top + page.scrollTop, box.width, box.height];
 }"""
 
 
