@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from store.analytics import statistics as st
+from store.analytics.queries.best_of import values_of
 from store.analytics.statistics import InvalidStatisticArgument
 from store.analytics.statistics.best_of import best_of_ranked
 from store.analytics.statistics.plurality import PluralityVote, Rivals
@@ -90,7 +91,7 @@ def test_best_of_curve_and_grid_agree() -> None:
     assert not np.isnan(grid[0]).any()
 
 
-@pytest.mark.parametrize("kind", ["as stored", "more digits", "partly correct", "named"])
+@pytest.mark.parametrize("kind", ["as stored", "as read", "more digits", "partly correct", "named"])
 def test_a_ranked_run_is_every_problem_by_itself(kind: str) -> None:
     random = np.random.default_rng(1)
     special = [math.nan, -math.inf, math.inf, 0.0, -0.0, -1.5, -0.25, 1e-40, 3.0]
@@ -98,7 +99,8 @@ def test_a_ranked_run_is_every_problem_by_itself(kind: str) -> None:
     scores += 1e-12 * random.integers(0, 2, 400) if kind == "more digits" else 0
     correct *= 0.5 if kind == "partly correct" else 1
     problem = random.choice(["b", "a", "d"] if kind == "named" else [7, 2, -4], 400)
-    run = ranked_run(problem, scores, correct)
+    as_read = (scores.astype(np.float32), correct.astype(np.bool_)) if kind == "as read" else (scores, correct)
+    run = ranked_run(problem, *as_read)
     assert run.problems.tolist() == sorted(set(problem.tolist()))
     ks = [1, 2, 5, 40]
     for place, (name, values) in enumerate(zip(run.problems, best_of_ranked(run, ks), strict=True)):
@@ -107,6 +109,20 @@ def test_a_ranked_run_is_every_problem_by_itself(kind: str) -> None:
         np.testing.assert_allclose(values, curve.value, atol=1e-12)
         assert run.missing[place] == pytest.approx(curve.missing_share * curve.n)
         assert run.tied[place] == pytest.approx(curve.tie_mass * curve.n)
+
+
+def test_truth_values_are_counted_beside_scores_of_more_digits() -> None:
+    run = ranked_run(np.zeros(4, dtype=np.int64), np.full(4, 0.1), np.array([True, True, True, False]))
+    assert run.share.tolist() == [0.75] * 4
+
+
+def test_scores_find_their_samples_in_any_order() -> None:
+    keys, random = np.array([3, 4, 8, 9]), np.random.default_rng(2)
+    known, values = np.array([2, 3, 4, 5, 9]), np.array([0.0, 1.0, 2.0, 3.0, 4.0], dtype=np.float32)
+    for _ in range(5):
+        order = random.permutation(known.size)
+        np.testing.assert_array_equal(values_of(keys, known[order], values[order]), [1.0, 2.0, np.nan, 4.0])
+    assert values_of(known, known, values) is values
 
 
 def test_best_of_curve_reports_regret_score_and_shares() -> None:

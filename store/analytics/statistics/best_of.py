@@ -203,5 +203,8 @@ def best_of_ranked(run: RankedRun, ks: ArrayLike) -> FloatArray:
     values = np.full((sizes.size, budgets.size), np.nan)
     for n in np.unique(sizes).tolist():
         rows = np.flatnonzero(sizes == n)
-        values[rows] = run.share[run.starts[rows, None] + np.arange(n)] @ rank_weights(n, budgets).T
+        # Where all problems have as many samples, as in most runs, nothing has to be gathered.
+        alike = rows.size == sizes.size
+        share = run.share.reshape(-1, n) if alike else run.share[run.starts[rows, None] + np.arange(n)]
+        values[rows] = share @ rank_weights(n, budgets).T
     return values
