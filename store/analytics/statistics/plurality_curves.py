@@ -20,8 +20,9 @@ to pad has no samples.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,18 +34,33 @@ from store.analytics.statistics.plurality_transform import PluralityTransform, s
 _THREADS = 4
 _VOTES = 2_000_000  # rows times rivals times votes of it
 _SPREAD = 4.0  # standard deviations between p n and the k that share it: costs three or four of sixteen digits
+_ALIKE = 1.25  # transforms go together whose lengths differ by less than this factor
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Rows [R] of the contenders, and the places of ks [R, K] for which each of them shares one p."""
+
+    rows: IntArray
+    columns: IntArray
+    field: Contenders
+
+    def only(self, kept: IntArray) -> "_Part":
+        return _Part(self.rows[kept], self.columns[kept], self.field.only(kept))
 
 
 def winning_chances(field: Contenders, ks: IntArray) -> FloatArray:
     """Chance [R, K] that a class leads among k of n samples, ties split evenly; needs 0 < k < n, else NaN."""
-    different, place = field.distinct()
-    values = np.full((different.n.size, ks.size), np.nan)
-    groups = list(_groups(ks, int(field.n.max(initial=1))))
+    unlike, place = field.distinct()
+    values = np.full((unlike.n.size, ks.size), np.nan)
+    shared = (part for columns in _groups(ks, int(field.n.max(initial=1))) for part in _shared(unlike, ks, columns))
+    parts = list(_alike([_undecided(part, ks, values) for part in shared], ks))
     # The arrays are large enough for numpy to let threads work side by side.
     with ThreadPoolExecutor(min(os.cpu_count() or 1, _THREADS)) as threads:
-        found = threads.map(lambda columns: _group(different, ks[columns]), groups)
-        for columns, part in zip(groups, found, strict=True):
-            values[:, columns] = part
+        found = threads.map(lambda part: PluralityTransform(part.field, ks[part.columns]).chances(), parts)
+        for part, chances in zip(parts, found, strict=True):
+            inside = ks[part.columns] < part.field.n[:, None]
+            values[part.rows[:, None], part.columns] = np.where(inside, chances, np.nan)
     return np.asarray(values[place])
 
 
@@ -63,18 +79,17 @@ def _groups(ks: IntArray, n: int) -> Iterator[IntArray]:
         start = stop
 
 
-def _group(field: Contenders, ks: IntArray) -> FloatArray:
-    """Values [R, K] at neighbouring ks: together where one p is near enough to all of them, else by halves."""
-    near = _near(field.n, ks)
-    if near.all():
-        return _shared(field, ks)
-    values = np.empty((field.n.size, ks.size))
-    if near.any():
-        values[near] = _shared(field.only(near), ks)
-    half = ks.size // 2
-    far = field.only(~near)
-    values[~near] = np.concatenate([_group(far, ks[:half]), _group(far, ks[half:])], axis=1)
-    return values
+def _shared(field: Contenders, ks: IntArray, columns: IntArray) -> Iterator[_Part]:
+    """Rows that share a p at neighbouring ks: all where it is near enough to all of them, the others by halves."""
+    waiting = [(np.arange(field.n.size), columns)]
+    while waiting:
+        rows, columns = waiting.pop()
+        near = _near(field.n[rows], ks[columns])
+        both = rows[near]
+        yield _Part(both, np.broadcast_to(columns, (both.size, columns.size)), field.only(both))
+        if not near.all():
+            half = columns.size // 2
+            waiting += [(rows[~near], columns[:half]), (rows[~near], columns[half:])]
 
 
 def _near(n: IntArray, ks: IntArray) -> NDArray[np.bool_]:
@@ -88,19 +103,14 @@ def _near(n: IntArray, ks: IntArray) -> NDArray[np.bool_]:
     return np.asarray((away <= _SPREAD * spread) | (ks.size == 1))
 
 
-def _shared(field: Contenders, ks: IntArray) -> FloatArray:
-    """Values [R, K] at ks that share a p: the decided ones by a bound, the others in chunks of like size."""
-    values = np.full((field.n.size, ks.size), np.nan)
-    valid = (ks > 0) & (ks < field.n[:, None])
-    lowest = np.where(valid, ks, field.n[:, None]).min(axis=1)
-    wins, contends = _decided(field, lowest)
-    values[valid] = np.broadcast_to(wins[:, None], valid.shape)[valid]
-    open_rows = np.flatnonzero(np.isnan(wins) & valid.any(axis=1))
-    open_rows = open_rows[np.argsort(field.own[open_rows] / field.n[open_rows], kind="stable")]
-    for rows in _chunks(open_rows, field, int(ks.max())):
-        part = Contenders(field.n, field.own, field.size, np.where(contends, field.many, 0)).only(rows)
-        values[rows] = np.where(valid[rows], PluralityTransform(part, ks).chances(), np.nan)
-    return values
+def _undecided(part: _Part, ks: IntArray, values: FloatArray) -> _Part:
+    """What a bound does not decide, without the rivals that cannot win; what it does is written into values [R, K]."""
+    field, k = part.field, ks[part.columns]
+    valid = (k > 0) & (k < field.n[:, None])
+    wins, contends = _decided(field, np.where(valid, k, field.n[:, None]).min(axis=1))
+    values[part.rows[:, None], part.columns] = np.where(valid, wins[:, None], np.nan)
+    left = Contenders(field.n, field.own, field.size, np.where(contends, field.many, 0))
+    return _Part(part.rows, part.columns, left).only(np.flatnonzero(np.isnan(wins) & valid.any(axis=1)))
 
 
 def _decided(field: Contenders, k: IntArray) -> tuple[FloatArray, NDArray[np.bool_]]:
@@ -117,8 +127,33 @@ def _decided(field: Contenders, k: IntArray) -> tuple[FloatArray, NDArray[np.boo
     return np.where(loses, 0.0, np.where(drawn & ~contends.any(axis=1), 1.0, np.nan)), contends
 
 
-def _chunks(rows: IntArray, field: Contenders, k: int) -> Iterator[IntArray]:
-    """Rows in runs of like size, few enough for the arrays of their rivals' votes."""
-    spread = float(np.sqrt(k * max(1 - k / float(field.n.max(initial=1)), 0.0)))
-    most = max(1, int(_VOTES / (field.size.shape[1] * (9 * spread + 40) + 1)))
-    yield from (rows[start : start + most] for start in range(0, rows.size, most))
+def _alike(parts: Sequence[_Part], ks: IntArray) -> Iterator[_Part]:
+    """The rows of all parts, together where their transforms are about as long; the longest first.
+
+    A step of a transform costs more to begin than a row of it: one for rows of several p is faster than one for each.
+    There are few enough rows in each for the arrays of their rivals' votes.
+    """
+    parts = sorted((part for part in parts if part.rows.size), key=lambda part: -_length(part, ks))
+    while parts:
+        longest = _length(parts[0], ks)
+        count = sum(_length(part, ks) * _ALIKE >= longest for part in parts)
+        together, parts = _joined(parts[:count]), parts[count:]
+        votes = together.field.own / together.field.n * ks[together.columns].max(axis=1)
+        order = np.argsort(votes, kind="stable")  # windows of like votes are as wide
+        most = max(1, int(_VOTES / (together.field.size.shape[1] * 0.75 * longest + 1)))
+        yield from (together.only(order[start : start + most]) for start in range(0, order.size, most))
+
+
+def _joined(parts: Sequence[_Part]) -> _Part:
+    """Rows of all parts; where one has fewer ks than another, its last are asked for again."""
+    most = max(part.columns.shape[1] for part in parts)
+    columns = [np.pad(part.columns, ((0, 0), (0, most - part.columns.shape[1])), mode="edge") for part in parts]
+    fields = [[getattr(part.field, name) for part in parts] for name in Contenders.__dataclass_fields__]
+    rows = np.concatenate([part.rows for part in parts])
+    return _Part(rows, np.concatenate(columns), Contenders(*map(np.concatenate, fields)))
+
+
+def _length(part: _Part, ks: IntArray) -> float:
+    """About how long a transform has to be."""
+    k, n = ks[part.columns[0]].astype(np.float64), float(part.field.n.max())
+    return float(k.max() - k.min() + 12 * np.sqrt(k.max() * max(1 - k.max() / n, 0.0)) + 40)

@@ -2,8 +2,10 @@
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from store.analytics.statistics.arguments import BoolArray, FloatArray, IntArray
 from store.analytics.statistics.binomial import binomial_pmf
@@ -13,6 +15,7 @@ NEGLIGIBLE = 1e-11  # chance of winning that may be left out at a time; the boun
 TINY = 1e-300
 _DEGREES = np.arange(48)  # ties
 _NODES = 24
+_RATES = 2.0 ** np.arange(-14, 7, 0.25)  # of ties, rounded up to one of these
 _PARTS = 4
 _PIECE = 250_000  # multiplications
 _ORDERS = (1, 4)  # summations by parts: few where the angle is small, several where it is not
@@ -38,10 +41,8 @@ class Contenders:
 
     def distinct(self) -> tuple["Contenders", IntArray]:
         """Each different row once, and where every row is among them [R]."""
-        _, first, place = np.unique(
-            np.column_stack([self.n, self.own, self.size, self.many]), axis=0, return_index=True, return_inverse=True
-        )
-        return self.only(first), place.reshape(-1)
+        first, place = different(self.n, self.own, *self.size.T, *self.many.T)
+        return self.only(first), place
 
 
 @dataclass(frozen=True)
@@ -74,28 +75,43 @@ class Windows:
 
         what ends with y b(t) lies between the sums up to t - 1 and up to t.
         """
-        whole = np.pad(self.chance, ((0, 0), (1, 1)))
-        ends, sums, part = [], [], whole
-        for _ in range(_PARTS):
-            ends.append(np.abs(part))
+        part = np.pad(self.chance, ((0, 0), (1, 1)))
+        # What ends at t or at t - 1 is asked for, most of it by two: each is worked off once.
+        before = np.where(places % part.shape[1] > 0, places - 1, places)
+        asked = np.zeros(part.size, dtype=bool)
+        asked[places] = asked[before] = True
+        place = np.cumsum(asked) - 1
+        ends, sums = [], []
+        for order in range(1, _PARTS + 1):
+            ends.append(np.abs(part.ravel()[asked]))
             part = np.diff(part, axis=1, prepend=0)
-            sums.append(np.cumsum(np.abs(part), axis=1))
-        ends, sums = [end.ravel() for end in ends], [one.ravel() for one in sums]
-        before = np.where(places % whole.shape[1] > 0, places - 1, places)
-        result = np.zeros((gaps.size, places.size))
+            if order in _ORDERS:
+                sums.append(np.cumsum(np.abs(part), axis=1).ravel()[asked])
+        result = np.empty((gaps.size, places.size))
         for row, gap in zip(result, gaps.tolist(), strict=True):
-            row[:] = np.log(self.behind.ravel()[places])
-            for order in _ORDERS:
-                both = [
-                    sum(ends[i][at] / gap ** (i + 1) for i in range(order)) + sums[order - 1][at] / gap**order
-                    for at in (places, before)
-                ]
-                np.minimum(row, np.log(np.maximum(np.maximum(*both), TINY)), out=row)
-        return result
+            bound = np.full(place[-1] + 1 if place.size else 0, np.inf)
+            for order, left in zip(_ORDERS, sums, strict=True):
+                for end in reversed(ends[:order]):
+                    left = (left + end) / gap
+                bound = np.minimum(bound, left)
+            np.maximum(bound[place[places]], bound[place[before]], out=row)
+        return np.log(np.clip(result, TINY, self.behind.ravel()[places]))
 
 
-def windows(size: IntArray, p: FloatArray, most: int) -> Windows:
-    """Windows of binomials [U] up to `most` votes.
+def different(*columns: NDArray[Any]) -> tuple[IntArray, IntArray]:
+    """Where each different row of columns [R] is first [D], and which of them every row is [R]."""
+    order = np.lexsort(columns)
+    changed = np.zeros(order.size, dtype=bool)
+    changed[:1] = True
+    for column in columns:
+        changed[1:] |= np.diff(column[order]) != 0
+    place = np.empty(order.size, dtype=np.int64)
+    place[order] = np.cumsum(changed) - 1
+    return order[changed], place
+
+
+def windows(size: IntArray, p: FloatArray, most: IntArray) -> Windows:
+    """Windows of binomials [U] up to `most` [U] votes.
 
     Outside lies less than exp(-36) on either side: P(|X - m| >= x) <= exp(-x^2 / 2(v + x/3)) for mean m and variance v
     (Bernstein), and P(X <= m - x) <= exp(-x^2 / 2m) (Chernoff). One chance comes from Loader's form, the others from
@@ -110,7 +126,7 @@ def windows(size: IntArray, p: FloatArray, most: int) -> Windows:
     ratio = np.maximum(size[:, None] - votes + 1, 0) * ((p / (1 - p))[:, None] / np.maximum(votes, 1))
     ratio[:, 0] = binomial_pmf(low, size, p)
     chance = np.cumprod(ratio, axis=1)
-    chance[votes > most] = 0
+    chance[votes > most[:, None]] = 0
     return Windows(low, chance)
 
 
@@ -122,26 +138,24 @@ def product(left: FloatArray, right: FloatArray) -> FloatArray:
 
 
 @functools.cache
-def _quadrature_errors() -> FloatArray:
-    """|integral - sum over N nodes| of (y - 1/2)^d over [0, 1], for N = 1.. and d = 0..; 0 where N nodes are exact."""
+def _tie_errors() -> FloatArray:
+    """What N = 1.. nodes leave out where d ties have a chance below rate^d/d!, for each of the rates: [N, rates].
+
+    The integrand is a polynomial in y - 1/2 with those coefficients at most: |integral - sum over N nodes| of
+    (y - 1/2)^d over [0, 1], times them; nothing where N nodes are exact.
+    """
     exact = np.where(_DEGREES % 2 == 0, 0.5**_DEGREES / (_DEGREES + 1), 0.0)
     errors = np.empty((_NODES, _DEGREES.size))
     for row, error in enumerate(errors):
         y, share = tie_nodes(2 * row)
         error[:] = np.abs(((y[:, None] - 0.5) ** _DEGREES * share[:, None]).sum(axis=0) - exact)
         error[: 2 * row + 2] = 0
-    return errors
+    terms = np.cumprod(np.concatenate([np.ones((1, _RATES.size)), _RATES / _DEGREES[1:, None]]), axis=0)
+    return np.asarray(errors @ terms)
 
 
 def nodes_needed(weight: FloatArray, rate: FloatArray, most: IntArray) -> IntArray:
-    """Gauss-Legendre nodes [C] needed where d ties, at most `most`, have a chance below weight * rate^d/d!.
-
-    The integrand is a polynomial in y - 1/2 with those coefficients at most; N nodes leave out what they do not
-    integrate of it.
-    """
-    terms = np.ones((weight.size, _DEGREES.size))
-    terms[:, 1:] = rate[:, None] / _DEGREES[1:]
-    np.cumprod(terms, axis=1, out=terms)
-    terms *= most[:, None] >= _DEGREES
-    lacking = product(terms, _quadrature_errors().T) * weight[:, None] > NEGLIGIBLE
-    return np.asarray(1 + lacking.sum(axis=1))
+    """Gauss-Legendre nodes [C] needed where d ties, at most `most`, have a chance below weight * rate^d/d!."""
+    kind = np.minimum(np.searchsorted(_RATES, rate), _RATES.size - 1)
+    lacking = _tie_errors()[:, kind] * weight > NEGLIGIBLE
+    return np.asarray(np.minimum(1 + lacking.sum(axis=0), 1 + most // 2))

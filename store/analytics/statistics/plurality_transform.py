@@ -14,10 +14,17 @@ from numpy.typing import NDArray
 
 from store.analytics.statistics.arguments import FloatArray, IntArray
 from store.analytics.statistics.binomial import binomial_pmf
-from store.analytics.statistics.plurality import ComplexArray, tie_nodes
-from store.analytics.statistics.plurality_rivals import NEGLIGIBLE, Contenders, nodes_needed, product, windows
+from store.analytics.statistics.plurality import ComplexArray
+from store.analytics.statistics.plurality_factors import Factors, integrate, running_sums
+from store.analytics.statistics.plurality_rivals import (
+    NEGLIGIBLE,
+    Contenders,
+    different,
+    nodes_needed,
+    product,
+    windows,
+)
 
-_PLANE = 12_000  # complex numbers worked on at a time: they stay in the cache
 _LIKE = 2.0  # cells go together whose frequencies differ by less than this factor
 
 
@@ -42,31 +49,17 @@ class _Cells:
         yield from (self.only(part) for part in np.split(order, ends) if part.size)
 
 
-@dataclass(frozen=True)
-class _Factors:
-    """Transforms [V, J] of X < t and X = t for votes t of kinds of rivals; classes of each kind [V]; places [front, C].
-
-    origin [C]: the votes from which the factors of a cell count.
-    """
-
-    behind: ComplexArray
-    level: ComplexArray
-    many: IntArray
-    places: IntArray
-    origin: IntArray
-
-
 def shared_p(n: IntArray, ks: IntArray) -> FloatArray:
-    """The p [...] of problems with n [...] samples at ks: that of their middle, or of the last k below n."""
-    middle = float(np.sqrt(float(ks.min()) * float(ks.max())))
-    return np.asarray(np.minimum(middle, np.where(ks < n[..., None], ks, 0).max(axis=-1)) / n)
+    """The p [R] of problems with n [R] samples at ks [R, K] or [K]: that of their middle, or of the last k below n."""
+    middle = np.sqrt(ks.min(axis=-1) * ks.max(axis=-1).astype(np.float64))
+    return np.asarray(np.minimum(middle, np.where(ks < n[:, None], ks, 0).max(axis=-1)) / n)
 
 
 class PluralityTransform:
-    """Rows [R] at ks [K] that share a p = k0/n; every row has some k below its n."""
+    """Rows [R], each at ks [R, K] of its own that share a p = k0/n; every row has some k below its n."""
 
     def __init__(self, field: Contenders, ks: IntArray) -> None:
-        self.field, self.ks = field, ks
+        self.field, self.ks, self.most = field, ks, ks.max(axis=1)
         self.p = shared_p(field.n, ks)
         n = field.n[:, None]
         self.normalizer = binomial_pmf(np.minimum(ks, n), n, self.p[:, None])
@@ -76,27 +69,29 @@ class PluralityTransform:
         self._pair()
 
     def _length(self) -> int:
-        """Odd length of the transform: the sum has no mass to speak of that far from any of the ks."""
-        low, high = int(self.ks.min()), int(self.ks.max())
-        spread = 12 * np.sqrt(high * (1 - float(self.p.min())))
-        sums = np.arange(max(0, int(low - spread - 30)), int(high + spread + 60))
-        n = np.unique(self.field.n)
-        chance = binomial_pmf(sums, n[:, None], shared_p(n, self.ks)[:, None]).max(axis=0)
-        likely = sums[chance > 0.1 * NEGLIGIBLE * self.scale.min()]
-        return int(max(likely[-1] - low, high - likely[0])) + 1 | 1
+        """Odd length of the transform: the sum of no row has mass to speak of that far from any of its ks."""
+        first, _ = different(self.field.n, self.ks.min(axis=1), self.most)
+        n, low, high, p = self.field.n[first], self.ks[first].min(axis=1), self.most[first], self.p[first]
+        spread = 12 * np.sqrt(high * (1 - p))
+        start = np.maximum(low - spread - 30, 0).astype(np.int64)
+        sums = start[:, None] + np.arange(int((high + spread + 60 - start).max()))
+        likely = binomial_pmf(sums, n[:, None], p[:, None]) > 0.1 * NEGLIGIBLE * self.scale[first, None]
+        last = np.where(likely, sums, -1).max(axis=1)
+        least = np.where(likely, sums, last[:, None]).min(axis=1)
+        return int(np.maximum(last - low, high - least).max()) + 1 | 1
 
     def _pair(self) -> None:
         """Rows with their rivals [Q], row after row and largest first, and the kinds of rivals [U] there are."""
         field = self.field
         row, column = np.nonzero(field.many)
         size, many = field.size[row, column], field.many[row, column]
-        kinds, kind = np.unique(np.stack([field.n[row], size, many]), axis=1, return_inverse=True)
-        self.pair_row, self.pair_kind, self.pair_many = row, kind.reshape(-1), many
+        first, self.pair_kind = different(size, many, self.most[row], self.p[row])
+        self.pair_row, self.pair_many = row, many
         self.pair_held = np.cumsum(size * many)
         self.first = np.searchsorted(row, np.arange(field.n.size + 1))
         self.pair_place = np.arange(row.size) - self.first[row]
-        self.kind_many = kinds[2]
-        self.kinds = windows(kinds[1], shared_p(kinds[0], self.ks), int(self.ks.max()))
+        self.kind_many = many[first]
+        self.kinds = windows(size[first], self.p[row[first]], self.most[row[first]])
 
     def chances(self) -> FloatArray:
         """Values [R, K]; of no meaning where k >= n."""
@@ -104,9 +99,12 @@ class PluralityTransform:
         cells = self._cells()
         for alike in cells.alike(cells.frequencies):
             self._add(total, alike)
-        frequencies = np.arange(total.shape[1])
-        back = self.roots[-np.outer(self.ks, frequencies) % self.length] * np.where(frequencies == 0, 1.0, 2.0)
-        return np.asarray(np.clip((total @ back.T).real / self.length / self.normalizer, 0.0, 1.0))
+        total[:, 1:] *= 2
+        values = np.empty(self.ks.shape)
+        for value, k in zip(values.T, self.ks.T, strict=True):
+            back = self.roots[-np.outer(k, np.arange(total.shape[1])) % self.length]
+            value[:] = (total.real * back.real - total.imag * back.imag).sum(axis=1)
+        return np.asarray(np.clip(values / self.length / self.normalizer, 0.0, 1.0))
 
     def _cells(self) -> _Cells:
         """The cells that matter.
@@ -115,7 +113,7 @@ class PluralityTransform:
         weight * P(X >= t) / P(X <= t). rate: ties to expect.
         """
         field, last = self.field, self.kinds.chance.shape[1] + 1
-        own = windows(field.own, self.p, int(self.ks.max()))
+        own = windows(field.own, self.p, self.most)
         keep = int((own.chance > NEGLIGIBLE * self.scale[:, None]).any(axis=0).nonzero()[0].max(initial=0)) + 1
         votes, chance = own.low[:, None] + np.arange(keep), own.chance[:, :keep]
         at = np.clip(votes[self.pair_row] - self.kinds.low[self.pair_kind, None] + 1, 0, last)
@@ -131,7 +129,7 @@ class PluralityTransform:
         row, column = np.nonzero(weight > NEGLIGIBLE)
         t = votes[row, column]
         rivals = field.many.sum(axis=1)
-        most = np.minimum((int(self.ks.max()) - t) // t, rivals[row])
+        most = np.minimum((self.most[row] - t) // t, rivals[row])
         nodes = nodes_needed(weight[row, column], rate[row, column], most)
         fronts = front[row, column]
         nodes = np.where(fronts > 0, nodes, 1)
@@ -202,12 +200,13 @@ class PluralityTransform:
         ends = np.flatnonzero(np.diff(cells.nodes)) + 1
         for start, stop in zip([0, *ends.tolist()], [*ends.tolist(), cells.row.size], strict=True):
             if factors and cells.front[start]:
-                _integrate(made, factors, cells, slice(start, stop))
+                part = slice(start, stop)
+                integrate(made[part], factors, cells.front[part], int(cells.nodes[start]), part)
         order = np.argsort(cells.row, kind="stable")
         rows, starts = np.unique(cells.row[order], return_index=True)
         total[rows, :count] += np.add.reduceat(made[order], starts, axis=0)
 
-    def _factors(self, cells: _Cells, count: int) -> _Factors:
+    def _factors(self, cells: _Cells, count: int) -> Factors:
         """The factors of the rivals in front of cells, at their votes."""
         index = np.arange(int(cells.front.max()))[:, None]
         inside = index < cells.front
@@ -229,17 +228,13 @@ class PluralityTransform:
         begin, wave = self._wave(first, count), self._wave(np.arange(int((last - first).max()) + 1), count)
         sizes = (last - first >= np.arange(wave.shape[0])[:, None]).sum(axis=1)
         offset = np.concatenate([[0], np.cumsum(sizes)])
-        behind, level = np.empty((2, int(offset[-1]), count), dtype=np.complex128)
-        for step, size in enumerate(sizes.tolist()):
-            piece = slice(int(offset[step]), int(offset[step + 1]))
-            np.multiply(begin[:size], wave[step], out=level[piece])
-            level[piece] *= chance[np.arange(size), first[:size] + step, None]
-            behind[piece] = reached[:size]
-            reached[:size] += level[piece]
-        many = np.concatenate([self.kind_many[used[:size]] for size in sizes.tolist()])
+        step = np.repeat(np.arange(sizes.size), sizes)
+        kinds = np.arange(step.size) - offset[step]
+        chances, many = chance[kinds, first[kinds] + step], self.kind_many[used[kinds]]
+        behind, level = running_sums(reached, chances, begin, wave, offset.tolist())
         places = np.where(inside, offset[np.where(inside, at - first[place], 0)] + place, 0)
         origin = np.where(inside, (self.kinds.low * self.kind_many)[kind], 0).sum(axis=0)
-        return _Factors(behind, level, many, places, origin)
+        return Factors(behind, level, many, places, origin)
 
     def _wave(self, votes: IntArray, count: int) -> ComplexArray:
         """z^votes [., J]."""
@@ -256,45 +251,3 @@ class PluralityTransform:
         result *= rest[place]
         result *= cells.chance[:, None]
         return result
-
-
-def _integrate(made: ComplexArray, factors: _Factors, cells: _Cells, part: slice) -> None:
-    """Multiply cells [C, J] of equal nodes with int_0^1 prod_b (F_b + y T_b) dy over their rivals in front."""
-    front = cells.front[part]
-    places = factors.places[: int(front[0]), part]
-    needed = np.zeros(factors.many.size, dtype=bool)
-    for b, row in enumerate(places):
-        needed[row[: int(np.searchsorted(-front, -b))]] = True
-    places = (np.cumsum(needed) - 1)[places]
-    behind, level, many = factors.behind[needed], factors.level[needed], factors.many[needed]
-    factor, whole = np.empty_like(behind), made[part]
-    total = np.zeros_like(whole)
-    size = max(1, _PLANE // made.shape[1])
-    work, taken = np.empty((2, size, made.shape[1]), dtype=np.complex128)
-    for y, share in zip(*tie_nodes(2 * (int(cells.nodes[part.start]) - 1)), strict=True):
-        np.multiply(level, y, out=factor)
-        factor += behind
-        _raise(factor, many)
-        for first in range(0, front.size, size):
-            inside = slice(first, first + size)
-            fronts, here = front[inside], work[: front[inside].size]
-            np.multiply(whole[inside], share, out=here)
-            for b, stop in enumerate(np.searchsorted(-fronts, -np.arange(int(fronts[0]))).tolist()):
-                np.take(factor, places[b, first : first + stop], axis=0, out=taken[:stop], mode="clip")
-                here[:stop] *= taken[:stop]
-            total[inside] += here
-    whole[:] = total
-
-
-def _raise(factor: ComplexArray, many: IntArray) -> None:
-    """factor[v] ** many[v] in place, by repeated squaring."""
-    several = np.flatnonzero(many > 1)
-    if not several.size:
-        return
-    left, power = many[several], factor[several]
-    result = np.where((left % 2 == 1)[:, None], power, 1.0)
-    while (left := left // 2).any():
-        power *= power
-        odd = left % 2 == 1
-        result[odd] *= power[odd]
-    factor[several] = result
