@@ -28,6 +28,7 @@ _MODULES = (
     "majority",
     "plurality",
     "plurality_curves",
+    "plurality_factors",
     "plurality_rivals",
     "plurality_transform",
     "ranked_run",
