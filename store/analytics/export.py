@@ -1,6 +1,7 @@
 """Rows and curves written out for other tools: a folder a run, streamed a few problems at a time.
 
-Memory does not grow with a run: its rows are read and written in portions of whole problems.
+Memory does not grow with a run, nor with a problem: rows are read and written in portions, of whole problems or of a
+range of one's samples. `benchmarks/export_memory.py` prints it.
 """
 
 from __future__ import annotations
@@ -28,27 +29,25 @@ if TYPE_CHECKING:
 
 What = Literal["samples", "verdicts", "curves"]
 Format = Literal["parquet", "csv", "jsonl"]
-#: Rows held at once, about: portions are whole problems.
-PORTION = 50_000
+#: Rows held at once, about, and rows with their texts, which may be of 100 kB each.
+PORTION, TEXT_PORTION = 50_000, 5_000
 
 _SAMPLES = """
 SELECT {run} AS run, q.problem, s.*{text}
-FROM samples AS s
+FROM (SELECT * FROM samples WHERE {portion}) AS s
 INNER JOIN problems AS q ON s.problem_id = q.problem_id
 {completions}
-WHERE s.run_id = {run_id} AND s.problem_id IN ({problems})
 ORDER BY q.position, s.sample_index
 """
 _COMPLETIONS = """
-LEFT JOIN (SELECT * FROM completions WHERE run_id = {run_id} AND problem_id IN ({problems})) AS t
+LEFT JOIN (SELECT * FROM completions WHERE {portion}) AS t
     ON s.problem_id = t.problem_id AND s.sample_index = t.sample_index
 """
 _VERDICTS = """
 SELECT {run} AS run, q.problem, w.verifier, w.version, v.*
-FROM verdicts AS v
+FROM (SELECT * FROM verdicts WHERE {portion}) AS v
 INNER JOIN problems AS q ON v.problem_id = q.problem_id
 INNER JOIN verifiers AS w ON v.verifier_id = w.verifier_id
-WHERE v.run_id = {run_id} AND v.problem_id IN ({problems})
 ORDER BY q.position, v.sample_index, v.verifier_id, v.attempt
 """
 
@@ -98,28 +97,36 @@ def _portions(snapshot: Snapshot, what: What, run: Run, text: bool) -> Iterator[
     if what == "curves":
         yield from _curves(snapshot, run)
         return
-    for problems in _groups(snapshot, run, what):
-        values = {"run": quoted(run.name), "run_id": run.run_id, "problems": problems}
+    query = _VERDICTS if what == "verdicts" else _SAMPLES
+    for portion in _conditions(snapshot, run, what, TEXT_PORTION if text else PORTION):
+        values = {"run": quoted(run.name), "portion": portion}
         completions = _COMPLETIONS.format(**values) if text else ""
-        query = _VERDICTS if what == "verdicts" else _SAMPLES
         yield snapshot.table(query.format(**values, text=", t.completion" if text else "", completions=completions))
 
 
-def _groups(snapshot: Snapshot, run: Run, what: What) -> Iterator[str]:
-    """Lists of problem keys, each with about PORTION rows."""
-    rows = snapshot.rows(
-        f"SELECT problem_id, count(*) AS rows FROM {what} WHERE run_id = {run.run_id} GROUP BY problem_id ORDER BY 1"  # noqa: S608
+def _conditions(snapshot: Snapshot, run: Run, what: What, most: int) -> Iterator[str]:
+    """What holds of about `most` rows each, in order: those of some problems, or of a range of one's samples."""
+    of_run = f"run_id = {run.run_id} AND problem_id"
+    counts = snapshot.rows(
+        f"SELECT problem_id, count(*) AS rows, max(sample_index) + 1 AS samples FROM {what} "  # noqa: S608
+        f"JOIN problems AS q USING (problem_id) WHERE run_id = {run.run_id} GROUP BY problem_id, q.position "
+        "ORDER BY q.position, problem_id"
     )
     group: list[str] = []
     size = 0
-    for row in rows:
-        group.append(str(row["problem_id"]))
-        size += row["rows"]
-        if size >= PORTION:
-            yield ", ".join(group)
+    for row in counts:
+        if group and size + row["rows"] > most:
+            yield f"{of_run} IN ({', '.join(group)})"
             group, size = [], 0
+        if row["rows"] <= most:
+            group.append(str(row["problem_id"]))
+            size += row["rows"]
+            continue
+        step = -(-row["samples"] * most // row["rows"])
+        for first in range(0, row["samples"], step):
+            yield f"{of_run} = {row['problem_id']} AND sample_index >= {first} AND sample_index < {first + step}"
     if group:
-        yield ", ".join(group)
+        yield f"{of_run} IN ({', '.join(group)})"
 
 
 def _curves(snapshot: Snapshot, run: Run) -> Iterator[pa.Table]:

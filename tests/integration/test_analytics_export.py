@@ -20,10 +20,12 @@ import pytest
 from click.testing import CliRunner
 from pyarrow.dataset import dataset, partitioning
 
+from store.analytics import export as export_module
 from store.analytics import open_snapshot
 from store.analytics.cli import export as export_command
 from store.analytics.mirror_cli import mirror as mirror_command
 from store.analytics.refresh import refresh
+from store.analytics.snapshot import Snapshot
 from store.analytics.store_address import store_address
 from store.connection import transaction
 from tests.integration.own_store import own_store
@@ -93,6 +95,34 @@ def test_samples_with_their_text_come_back_as_they_are(mirror: Path, tmp_path: P
         ("run 2", f"p{p}", i) for p in range(PROBLEMS) for i in range(SAMPLES)
     ]
     assert rows[31]["completion"] == 'text, "1"\nof 2'
+
+
+@pytest.mark.parametrize("rows", [1, 7, 30, 31, 65])
+def test_rows_come_in_the_same_order_however_few_are_read_at_a_time(
+    mirror: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    """Fewer than a problem has, as many, and more."""
+    exported("samples", "--text", "--format", "jsonl", "--to", str(tmp_path / "whole"))
+    exported("verdicts", "--format", "jsonl", "--to", str(tmp_path / "whole verdicts"))
+    read_rows, table = [], Snapshot.table
+
+    def counted(snapshot: Snapshot, query: str, *values: Any) -> pa.Table:
+        found = table(snapshot, query, *values)
+        if "AS s\n" in query:
+            read_rows.append(found.num_rows)
+        return found
+
+    monkeypatch.setattr(export_module, "PORTION", rows)
+    monkeypatch.setattr(export_module, "TEXT_PORTION", rows)
+    monkeypatch.setattr(Snapshot, "table", counted)
+    exported("samples", "--text", "--format", "jsonl", "--to", str(tmp_path / "parts"))
+    exported("verdicts", "--format", "jsonl", "--to", str(tmp_path / "parts verdicts"))
+    for whole in ("whole", "whole verdicts"):
+        for file in sorted((tmp_path / whole).rglob("*.jsonl")):
+            part = tmp_path / whole.replace("whole", "parts") / file.relative_to(tmp_path / whole)
+            assert part.read_bytes() == file.read_bytes()
+    assert max(read_rows) <= rows
+    assert sum(read_rows) == RUNS * PROBLEMS * SAMPLES
 
 
 def test_verdicts_of_one_run(mirror: Path, tmp_path: Path) -> None:
