@@ -9,7 +9,7 @@ import numpy as np
 from store.analytics.statistics.arguments import FloatArray, IntArray
 from store.analytics.statistics.plurality import ComplexArray, tie_nodes
 
-_PLANE = 12_000  # complex numbers worked on at a time: they stay in the cache
+_PLANE = 30_000  # complex numbers worked on at a time: they stay in the cache
 
 
 @dataclass(frozen=True)
@@ -78,13 +78,12 @@ def integrate(whole: ComplexArray, factors: Factors, front: IntArray, nodes: int
 
 def _raise(factor: ComplexArray, many: IntArray) -> None:
     """factor[v] ** many[v] in place, by repeated squaring."""
-    several = np.flatnonzero(many > 1)
-    if not several.size:
-        return
-    left, power = many[several], factor[several]
-    result = np.where((left % 2 == 1)[:, None], power, 1.0)
-    while (left := left // 2).any():
-        power *= power
-        odd = left % 2 == 1
-        result[odd] *= power[odd]
-    factor[several] = result
+    for exponent in np.unique(many[many > 1]).tolist():
+        rows = np.flatnonzero(many == exponent)
+        power = factor[rows]
+        result = power if exponent % 2 else None
+        while exponent := exponent // 2:
+            power = power * power
+            if exponent % 2:
+                result = power if result is None else result * power
+        factor[rows] = result

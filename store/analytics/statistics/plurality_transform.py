@@ -8,6 +8,7 @@ about as many frequencies and nodes go together, so that a factor is made once f
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +87,7 @@ class PluralityTransform:
         row, column = np.nonzero(field.many)
         size, many = field.size[row, column], field.many[row, column]
         first, self.pair_kind = different(size, many, self.most[row], self.p[row])
-        self.pair_row, self.pair_many = row, many
+        self.pair_row = row
         self.pair_held = np.cumsum(size * many)
         self.first = np.searchsorted(row, np.arange(field.n.size + 1))
         self.pair_place = np.arange(row.size) - self.first[row]
@@ -118,14 +119,16 @@ class PluralityTransform:
         votes, chance = own.low[:, None] + np.arange(keep), own.chance[:, :keep]
         at = np.clip(votes[self.pair_row] - self.kinds.low[self.pair_kind, None] + 1, 0, last)
         at += self.pair_kind[:, None] * (last + 1)
-        many = self.pair_many[:, None]
-        log_behind = self._summed(np.log(self.kinds.behind).ravel()[at] * many)
-        weight = chance / self.scale[:, None] * np.exp(log_behind) * (votes > 0)
-        level = np.pad(self.kinds.chance, ((0, 0), (1, 1))) / self.kinds.behind
-        rate = self._summed(level.ravel()[at] * many)
-        passing = (self.kinds.tail / self.kinds.behind * self.kind_many[:, None]).ravel()[at]
+        behind, many = self.kinds.behind, self.kind_many[:, None].astype(np.float64)
+        all_behind, several = behind.copy(), self.kind_many > 1
+        all_behind[several] **= many[several]
+        weight = chance / self.scale[:, None] * (votes > 0) * self._over_rivals(np.multiply, all_behind.ravel()[at])
+        level = np.pad(self.kinds.chance, ((0, 0), (1, 1))) / behind
+        rate = self._over_rivals(np.add, (level * many).ravel()[at])
+        passing = (self.kinds.tail / behind * many).ravel()[at]
         passes = weight[self.pair_row] * passing > NEGLIGIBLE
-        front = self._farthest(passes)
+        # As many of the first as cover those that pass.
+        front = self._over_rivals(np.maximum, np.where(passes, self.pair_place[:, None] + 1, 0))
         row, column = np.nonzero(weight > NEGLIGIBLE)
         t = votes[row, column]
         rivals = field.many.sum(axis=1)
@@ -137,21 +140,12 @@ class PluralityTransform:
             row, t, chance[row, column], fronts, nodes, self._frequencies(row, t, fronts, chance[row, column])
         )
 
-    def _summed(self, values: FloatArray) -> FloatArray:
-        """Sums [R, T] of the values of each row's pairs [Q, T]; 0 for rows without rivals."""
-        result = np.zeros((self.field.n.size, values.shape[1]))
+    def _over_rivals(self, combined: np.ufunc, values: NDArray[Any]) -> NDArray[Any]:
+        """Sums, products or maxima [R, T] of the values of each row's pairs [Q, T]; of none for rows without rivals."""
+        result = np.full((self.field.n.size, values.shape[1]), combined.identity or 0, dtype=values.dtype)
         rivalled = np.flatnonzero(np.diff(self.first))
         if rivalled.size:
-            result[rivalled] = np.add.reduceat(values, self.first[rivalled], axis=0)
-        return result
-
-    def _farthest(self, passes: NDArray[np.bool_]) -> IntArray:
-        """How many of the first of each row's pairs cover those that pass [Q, T]: [R, T]."""
-        result = np.zeros((self.field.n.size, passes.shape[1]), dtype=np.int64)
-        rivalled = np.flatnonzero(np.diff(self.first))
-        if rivalled.size:
-            place = np.where(passes, self.pair_place[:, None] + 1, 0)
-            result[rivalled] = np.maximum.reduceat(place, self.first[rivalled], axis=0)
+            result[rivalled] = combined.reduceat(values, self.first[rivalled], axis=0)
         return result
 
     def _others(self, row: IntArray, front: IntArray) -> IntArray:
@@ -213,7 +207,9 @@ class PluralityTransform:
         # Any pair will do where there is none in front: the last rows may have no pair at all.
         kind = self.pair_kind[np.where(inside, self.first[cells.row] + index, 0)]
         used = np.flatnonzero(np.bincount(kind[inside], minlength=self.kind_many.size))
-        place = np.minimum(np.searchsorted(used, kind), used.size - 1)
+        place = np.zeros(self.kind_many.size, dtype=np.int64)
+        place[used] = np.arange(used.size)
+        place = place[kind]
         chance = self.kinds.chance[used]
         at = np.clip(cells.votes - self.kinds.low[kind], 0, chance.shape[1] - 1)
         first, last = np.full(used.size, chance.shape[1]), np.zeros(used.size, dtype=np.int64)
