@@ -3,8 +3,10 @@
     python benchmarks/beside_others.py [--verdicts 10000000] [--recorded 500000]
 
 One run prints every pair. Limits: samples and verdicts are recorded at 0.6 or more of the rate of a bare binary COPY of
-the same bytes into tables without keys, as many rows a transaction. What pandas and the HumanEval loader and estimator
-take for one coverage curve over the same verdicts is printed beside ours; there is no limit, only the comparison.
+the same bytes into tables without keys, as many rows a transaction. Beside it stands the rate of the same COPY into
+tables with the store's keys, which a recording that took no time itself would reach. What pandas and the HumanEval
+loader and estimator take for one coverage curve over the same verdicts is printed beside ours; there is no limit, only
+the comparison.
 """
 
 from __future__ import annotations
@@ -96,7 +98,7 @@ def _recording(folder: Path, rows: int) -> bool:
                 write_samples(connection, samples[start : min(end, start + portion)])
                 write_verdicts(connection, verdicts[start : min(end, start + portion)])
 
-    rates = []
+    rates: dict[str, list[float]] = {"bare": [], "keyed": []}
     with psycopg.connect(url, autocommit=True) as connection:
         for name in TABLES:
             connection.execute(f"CREATE TABLE public.bare_{name} (LIKE store.{name})".encode())
@@ -107,14 +109,15 @@ def _recording(folder: Path, rows: int) -> bool:
             ours = _timed("recording samples and verdicts", partial(record, first, end), step)
             starts = range(first, end, portion)
             blocks = [[_copied(connection, name, at, min(end, at + portion)) for name in TABLES] for at in starts]
-            bare = partial(_copy_in, connection, blocks)
-            rates.append(_timed("bare binary COPY of the same bytes", partial(bare, "bare"), step) / ours)
-            # Not compared: what the store's keys alone make of a bare COPY.
-            _timed("bare binary COPY of the same bytes, tables with keys", partial(bare, "keyed"), step)
-    rate = statistics.median(rates)
+            for kind, what in (("bare", ""), ("keyed", ", tables with keys")):
+                copied = partial(_copy_in, connection, blocks, kind)
+                rates[kind].append(_timed(f"bare binary COPY of the same bytes{what}", copied, step) / ours)
+    rate = statistics.median(rates["bare"])
     kept = rate >= RECORDING_LIMIT
     word = "kept" if kept else "MISSED"
-    print(f"  rate of the bare COPY, median of {ROUNDS}                       {rate:8.2f}    at least 0.6: {word}")
+    said = f"  rate of the bare COPY, median of {ROUNDS}"
+    print(f"{said:<58} {rate:8.2f}    at least {RECORDING_LIMIT}: {word}")
+    print(f"{said + ', tables with keys':<58} {statistics.median(rates['keyed']):8.2f}")
     return kept
 
 
