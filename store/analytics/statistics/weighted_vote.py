@@ -131,25 +131,44 @@ def _tallied(cells: IntArray, weights: FloatArray, size: int) -> tuple[FloatArra
     return tally, np.asarray(np.bincount(cells, minlength=size) > 0 if not weights.all() else tally > 0)
 
 
+def _few_subsets(n: int, k: int) -> bool:
+    """Whether C(n, k) is at most MOST_SUBSETS, without its thousands of digits where it is not."""
+    subsets = 1
+    for i in range(min(k, n - k)):
+        subsets = subsets * (n - i) // (i + 1)
+        if subsets > MOST_SUBSETS:
+            return False
+    return True
+
+
 def _enumerated(ballots: Ballots, k: int) -> float:
     """Mean over all k-subsets."""
     n, m = ballots.labels.size, ballots.shares.size
     total, subsets = 0.0, itertools.combinations(range(n), k)
-    while chunk := list(itertools.islice(subsets, _CHUNK_SUBSETS)):
-        rows = np.array(chunk, dtype=np.int64).reshape(len(chunk), k)
-        cells = (ballots.labels[rows] + (m + 1) * np.arange(len(chunk))[:, None]).ravel()
-        tally, drawn = _tallied(cells, ballots.weights[rows].ravel(), len(chunk) * (m + 1))
-        table = (len(chunk), m + 1)
+    left = math.comb(n, k)
+    while left:
+        many = min(left, _CHUNK_SUBSETS)
+        left -= many
+        indices = itertools.chain.from_iterable(itertools.islice(subsets, many))
+        rows = np.fromiter(indices, dtype=np.int64, count=many * k).reshape(many, k)
+        cells = (ballots.labels[rows] + (m + 1) * np.arange(many)[:, None]).ravel()
+        tally, drawn = _tallied(cells, ballots.weights[rows].ravel(), many * (m + 1))
+        table = (many, m + 1)
         leaders = _winner_shares(tally.reshape(table)[:, :-1], drawn.reshape(table)[:, :-1], ballots.shares)
         total += float(leaders.sum())
     return total / math.comb(n, k)
 
 
 @functools.lru_cache(maxsize=2)
-def _positions(n: int, permutations: int) -> IntArray:
-    """Random orders [R, n]: the position of each sample. The same for everybody who asks."""
+def _counted_from(n: int, permutations: int, ks: tuple[int, ...]) -> IntArray:
+    """For random orders [R, n]: the place among ks, ascending, of the first k that each sample's position is below.
+
+    Order after order, K + 1 places each. The same for everybody who asks.
+    """
     random = np.random.default_rng(0)
-    return np.stack([random.permutation(n) for _ in range(permutations)])
+    added = np.searchsorted(np.array(ks), np.arange(n), side="right")
+    first = (len(ks) + 1) * np.arange(permutations)
+    return np.stack([added[random.permutation(n)] + place for place in first.tolist()])
 
 
 def _simulated(ballots: Ballots, ks: IntArray, permutations: int, seed: int) -> FloatArray:
@@ -169,18 +188,17 @@ def _simulated(ballots: Ballots, ks: IntArray, permutations: int, seed: int) -> 
     labels, weights = ballots.labels[shuffled], ballots.weights[shuffled]
     weighty = bool(weights[labels < m].all())
     # A sample counts from the first k that reaches its position on: tallies are sums of what each k adds.
-    added = np.searchsorted(ks[columns], np.arange(n), side="right")
-    cells = (m + 1) * (columns.size + 1)
-    step = max(1, _CHUNK_CELLS // max(n, cells))
+    places, width = _counted_from(n, permutations, tuple(ks[columns].tolist())), columns.size + 1
+    step = max(1, _CHUNK_CELLS // max(n, (m + 1) * width))
     for start in range(0, permutations, step):
-        positions = _positions(n, permutations)[start : start + step]
-        at = added[positions]
-        at += labels * (columns.size + 1) + cells * np.arange(positions.shape[0])[:, None]
-        shape, size = (positions.shape[0], m + 1, columns.size + 1), cells * positions.shape[0]
-        tally = np.bincount(at.ravel(), np.tile(weights, positions.shape[0]), size)
-        drawn = tally > 0 if weighty else np.bincount(at.ravel(), minlength=size) > 0
-        sums = tally.reshape(shape)[:, :-1, :-1].cumsum(axis=2).transpose(0, 2, 1)
-        there = np.logical_or.accumulate(drawn.reshape(shape)[:, :-1, :-1], axis=2).transpose(0, 2, 1)
+        here = places[start : start + step]
+        orders = here.shape[0]
+        at = (here + (labels * orders - start) * width).ravel()
+        shape, size = (m + 1, orders, width), (m + 1) * orders * width
+        tally = np.bincount(at, np.tile(weights, orders), size)
+        drawn = tally > 0 if weighty else np.bincount(at, minlength=size) > 0
+        sums = tally.reshape(shape)[:-1, :, :-1].cumsum(axis=2).transpose(1, 2, 0)
+        there = np.logical_or.accumulate(drawn.reshape(shape)[:-1, :, :-1], axis=2).transpose(1, 2, 0)
         shares = _winner_shares(sums.reshape(-1, m), there.reshape(-1, m), ballots.shares)
         outcome[start : start + step, columns] = shares.reshape(-1, columns.size)
     return outcome
@@ -203,7 +221,7 @@ def weighted_majority_at_k(
     ballots, budget = _ballots(answers, weights, correct), require_budget(k)
     if budget > len(answers):
         return None
-    if math.comb(len(answers), budget) <= MOST_SUBSETS:
+    if _few_subsets(len(answers), budget):
         return WeightedVote(_enumerated(ballots, budget), 0.0, "enumeration", 0)
     require(permutations >= 2, "permutations must be at least 2")
     outcome = _simulated(ballots, np.array([budget]), permutations, seed)[:, 0]
@@ -230,7 +248,7 @@ def curve_of_ballots(
     """weighted_majority_curve of ballots."""
     budgets, n = require_budgets(np.atleast_1d(np.asarray(ks))), ballots.labels.size
     require(permutations >= 2, "permutations must be at least 2")
-    large = [k for k in budgets.tolist() if k <= n and math.comb(n, k) > MOST_SUBSETS]
+    large = [k for k in budgets.tolist() if k <= n and not _few_subsets(n, k)]
     outcome = _simulated(ballots, np.array(large, dtype=np.int64), permutations, seed) if large else np.empty((2, 0))
     error = outcome.std(axis=0, ddof=1) / math.sqrt(permutations)
     simulated = {
