@@ -123,6 +123,7 @@ def test_scores_find_their_samples_in_any_order() -> None:
         order = random.permutation(known.size)
         np.testing.assert_array_equal(values_of(keys, known[order], values[order]), [1.0, 2.0, np.nan, 4.0])
     assert values_of(known, known, values) is values
+    assert np.isnan(values_of(keys, known[:0], values[:0])).all()
 
 
 def test_best_of_curve_reports_regret_score_and_shares() -> None:

@@ -128,6 +128,8 @@ def values_of(keys: NDArray[np.int64], known: NDArray[np.int64], values: NDArray
     """The value [N] of each key [N] among known ones [M] (each there once) with their values [M]; NaN for others."""
     if np.array_equal(keys, known):
         return values
+    if not known.size:
+        return np.full(keys.shape, np.nan)
     if (known[1:] < known[:-1]).any():
         order = np.argsort(known)
         known, values = known[order], values[order]
