@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from store.analytics import catalogue_file
-from store.analytics.catalogue_file import catalogue_path
+from store.analytics.catalogue_file import MirrorState, catalogue_path
 from store.analytics.concepts import CatalogueEntry, catalogue, concept
 from store.analytics.errors import MirrorDamaged, NoSnapshot
 from store.analytics.literals import quoted
@@ -42,19 +43,8 @@ class Snapshot:
         file = catalogue_path(mirror)
         if not file.exists():
             raise NoSnapshot(f"The mirror in {mirror} is empty: run `passatk mirror refresh`.")
-        # Attached to an instance of its own: DuckDB shares instances by path, and would answer for a file that has been
-        # replaced under the same path with the state of the old one.
-        self._connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
-        for setting in (f"memory_limit = '{MEMORY_LIMIT}'", "TimeZone = 'UTC'", "temp_directory = ''"):
-            self._connection.execute(f"SET {setting}")
-        try:
-            self._connection.execute(f"ATTACH {quoted(file)} AS passatk (READ_ONLY)")
-            self._connection.execute("USE passatk.analytics")
-            self._state = catalogue_file.read_state(self._connection, "passatk")
-        except duckdb.Error as error:
-            raise MirrorDamaged(
-                f"{file} cannot be read ({str(error).splitlines()[0]}): run `passatk mirror refresh --rebuild`."
-            ) from error
+        self._reopening = Lock()
+        self._connection, self._state = _attached(file)
 
     @property
     def snapshot_id(self) -> str:
@@ -78,8 +68,17 @@ class Snapshot:
 
     def table(self, sql: str) -> pa.Table:
         """The Arrow table of this package's own SQL text."""
+        connection = self._connection
+        try:
+            return self._table(connection, sql)
+        except (duckdb.InternalException, duckdb.FatalException):
+            # A fault in DuckDB itself: its instance answers nobody any more, so everybody gets another one.
+            self._reopen(connection)
+            return self._table(self._connection, sql)
+
+    def _table(self, connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
         # A cursor is a new connection of the same instance: it starts in the default catalogue.
-        cursor = self._connection.cursor()
+        cursor = connection.cursor()
         try:
             cursor.execute("USE passatk.analytics")
             return cursor.execute(sql).to_arrow_table()
@@ -90,6 +89,20 @@ class Snapshot:
             ) from error
         finally:
             cursor.close()
+
+    def _reopen(self, dead: duckdb.DuckDBPyConnection) -> None:
+        """Attach this state to a new instance of DuckDB, unless another thread has."""
+        with self._reopening:
+            if self._connection is not dead:
+                return
+            connection, state = _attached(catalogue_path(self.mirror))
+            if state.snapshot_id != self._state.snapshot_id:
+                connection.close()
+                raise MirrorDamaged(
+                    f"DuckDB failed, and the mirror in {self.mirror} has been refreshed since this snapshot was "
+                    "opened: open it again."
+                )
+            self._connection = connection
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """Rows of this package's own SQL text, as dictionaries."""
@@ -122,6 +135,25 @@ class Snapshot:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _attached(file: Path) -> tuple[duckdb.DuckDBPyConnection, MirrorState]:
+    """A catalogue in an instance of its own, and what it says of itself; raises MirrorDamaged.
+
+    DuckDB shares instances by path, and would answer for a file that has been replaced under the same path with the
+    state of the old one.
+    """
+    connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
+    for setting in (f"memory_limit = '{MEMORY_LIMIT}'", "TimeZone = 'UTC'", "temp_directory = ''"):
+        connection.execute(f"SET {setting}")
+    try:
+        connection.execute(f"ATTACH {quoted(file)} AS passatk (READ_ONLY)")
+        connection.execute("USE passatk.analytics")
+        return connection, catalogue_file.read_state(connection, "passatk")
+    except duckdb.Error as error:
+        raise MirrorDamaged(
+            f"{file} cannot be read ({str(error).splitlines()[0]}): run `passatk mirror refresh --rebuild`."
+        ) from error
 
 
 def open_snapshot(mirror: Path | None = None) -> Snapshot:

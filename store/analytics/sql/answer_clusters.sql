@@ -11,13 +11,25 @@
 -- column correct [samples]: of them correct
 -- column correct_share [share]: correct / count
 -- source: tallies of the snapshot
+WITH answers AS (
+    SELECT
+        answer,
+        samples,
+        correct
+    FROM analytics.answer_groups
+    WHERE
+        run_id = $run_id AND verifier_id = $verifier_id AND answers_from_id = $answers_from_id
+        AND problem_id = $problem_id
+),
+
+counted AS (SELECT sum(samples) AS samples FROM answers)
+
 SELECT
-    answer,
-    samples AS count,
-    CAST(samples AS DOUBLE PRECISION) / sum(samples) OVER () AS share,
-    correct,
-    CAST(correct AS DOUBLE PRECISION) / samples AS correct_share
-FROM analytics.answer_groups
-WHERE
-    run_id = $run_id AND verifier_id = $verifier_id AND answers_from_id = $answers_from_id AND problem_id = $problem_id
-ORDER BY samples DESC, answer
+    a.answer,
+    a.samples AS count,
+    CAST(a.samples AS DOUBLE PRECISION) / c.samples AS share,
+    a.correct,
+    CAST(a.correct AS DOUBLE PRECISION) / a.samples AS correct_share
+FROM answers AS a
+CROSS JOIN counted AS c
+ORDER BY a.samples DESC, a.answer

@@ -85,29 +85,38 @@ listed AS (
     LEFT JOIN judged AS j ON s.sample_index = j.sample_index
     LEFT JOIN judged_beside AS b ON s.sample_index = b.sample_index
     WHERE s.run_id = $run_id AND s.problem_id = $problem_id
-)
+),
+
+matched AS (
+    SELECT *
+    FROM listed
+    WHERE
+        ($outcome IS NULL OR coalesce(outcome, 'unjudged') = $outcome)
+        AND ($answer IS NULL OR answer = $answer)
+        AND ($reason IS NULL OR reason = $reason)
+        AND ($finish_reason IS NULL OR finish_reason = $finish_reason)
+        AND ($second_outcome IS NULL OR second_outcome = $second_outcome)
+        -- Scores are kept as 32-bit numbers: a bound is rounded as they were.
+        AND ($score_from IS NULL OR score >= CAST($score_from AS REAL))
+        AND ($score_to IS NULL OR score <= CAST($score_to AS REAL))
+),
+
+-- Not a window over all rows: on few of them DuckDB 1.5 now and then fails, for good (its issue 25713).
+counted AS (SELECT count(*) AS matching FROM matched)
 
 SELECT
-    sample_index,
-    outcome,
-    reason,
-    answer,
-    score,
-    completion_tokens,
-    finish_reason,
-    cumulative_logprob,
-    seconds,
-    attempts,
-    count(*) OVER () AS matching
-FROM listed
-WHERE
-    ($outcome IS NULL OR coalesce(outcome, 'unjudged') = $outcome)
-    AND ($answer IS NULL OR answer = $answer)
-    AND ($reason IS NULL OR reason = $reason)
-    AND ($finish_reason IS NULL OR finish_reason = $finish_reason)
-    AND ($second_outcome IS NULL OR second_outcome = $second_outcome)
-    -- Scores are kept as 32-bit numbers: a bound is rounded as they were.
-    AND ($score_from IS NULL OR score >= CAST($score_from AS REAL))
-    AND ($score_to IS NULL OR score <= CAST($score_to AS REAL))
-ORDER BY sample_index
+    m.sample_index,
+    m.outcome,
+    m.reason,
+    m.answer,
+    m.score,
+    m.completion_tokens,
+    m.finish_reason,
+    m.cumulative_logprob,
+    m.seconds,
+    m.attempts,
+    c.matching
+FROM matched AS m
+CROSS JOIN counted AS c
+ORDER BY m.sample_index
 LIMIT $limit OFFSET $offset

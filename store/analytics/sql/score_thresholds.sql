@@ -43,14 +43,22 @@ grouped AS (
     GROUP BY score
 ),
 
+totals AS (
+    SELECT
+        sum(correct) AS all_correct,
+        sum(samples) AS scored
+    FROM grouped
+),
+
 stacked AS (
     SELECT
-        score,
-        sum(correct) OVER (ORDER BY score DESC) AS tp,
-        sum(samples) OVER (ORDER BY score DESC) AS accepted,
-        sum(correct) OVER () AS all_correct,
-        sum(samples) OVER () AS scored
-    FROM grouped
+        g.score,
+        sum(g.correct) OVER (ORDER BY g.score DESC) AS tp,
+        sum(g.samples) OVER (ORDER BY g.score DESC) AS accepted,
+        t.all_correct,
+        t.scored
+    FROM grouped AS g
+    CROSS JOIN totals AS t
 ),
 
 -- Of neighbouring scores the lowest stands for all: it accepts what each of them does.
