@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from peak_memory import peak_memory
 
 CURVE_SECONDS, SELECTION_SECONDS, MEMORY_BYTES = 0.3, 0.5, 1_500_000_000
 _KEPT = {"selection": "majority", "best_of_k": "best_of", "weighted_vote": "weighted"}  # where curves are kept
@@ -190,18 +191,10 @@ def _read(mirror: Path) -> int:
         kept.append(_timed(f"{what}, kept", SELECTION_SECONDS, ask))
         if query == "weighted_vote":
             print(f"{'':<41} error of its simulation at most {max(ask().table['monte_carlo_se'].to_pylist()):.4f}")
-    most = _most_memory()
+    most = peak_memory()
     word = _word(most < MEMORY_BYTES)
     print(f"memory of this process               {most / 1e9:6.3f} GB  under {MEMORY_BYTES / 1e9} GB: {word}")
     return 0 if all(kept) and most < MEMORY_BYTES else 1
-
-
-def _most_memory() -> int:
-    """Bytes of memory this process held at most. Not ru_maxrss, which a child inherits from whoever started it."""
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    return 0
 
 
 def _timed(what: str, limit: float, ask: Any) -> bool:

@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 import psycopg
+from peak_memory import peak_memory
 
 PROBLEMS = 100
 RUNS = {"small": 0.1, "large": 1.0}
@@ -109,20 +110,16 @@ def _child(how: str, run: str, format_name: str) -> None:
             import pyarrow.parquet as pq
 
             folder.mkdir()
-            whole = snapshot.table("SELECT * FROM samples JOIN completions USING (run_id, problem_id, sample_index)")
+            joined = "samples JOIN completions USING (run_id, problem_id, sample_index) JOIN runs USING (run_id)"
+            whole = snapshot.table(f"SELECT * FROM {joined} WHERE run = '{run}'")  # noqa: S608 - this script's own
             pq.write_table(whole, folder / "samples.parquet", compression="zstd")
             rows = whole.num_rows
         else:
             rows = export(snapshot, "samples", folder, format_name, [run], text=True).rows  # type: ignore[arg-type]
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     seconds = time.perf_counter() - began
-    print(f"{rows:>9,} samples, {size / 1e6:6,.0f} MB written in {seconds:5.1f} s, peak memory {_peak():5,.0f} MB")
-
-
-def _peak() -> float:
-    """Megabytes. Not ru_maxrss, which a child inherits from whoever started it."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.split("VmHWM:")[1].split()[0]) / 1000
+    written = f"{rows:>9,} samples, {size / 1e6:6,.0f} MB written in {seconds:5.1f} s"
+    print(f"{written}, peak memory {peak_memory() / 1e6:5,.0f} MB")
 
 
 if __name__ == "__main__":

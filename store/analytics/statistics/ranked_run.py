@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from store.analytics.statistics.arguments import FloatArray, IntArray
+from store.analytics.statistics.arguments import BoolArray, FloatArray, IntArray
 
 SingleArray = NDArray[np.float32]
-BoolArray = NDArray[np.bool_]
 
 _MOST_PROBLEMS = 1 << 30
 #: The bit of a packed sample at which the place of its problem begins: above its score's 32 and that of correctness.
