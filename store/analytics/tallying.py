@@ -3,7 +3,7 @@
 Every tally counts samples, and a sample's new judgement is counted once; so the tallies of the new rows alone, added to
 what was counted, are the tallies of all. Only a sample that is judged again must be counted anew, with all the
 judgements it has: runs in which that happens are tallied from all their rows. Runs are worked off in portions, so that
-memory follows the portion.
+memory follows the portion, and of a portion's verdicts one pass is made, which most tallies follow from.
 """
 
 from __future__ import annotations
@@ -60,6 +60,10 @@ class Rows:
         else:
             self.connection.execute(f"INSERT INTO analytics.{table} {_sql(query or table)}")
 
+    def make(self, table: str, query: str | None = None) -> None:
+        """Make a temporary table of the rows of a query."""
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {_sql(query or table)}")
+
     def number(self, sql: str) -> int:
         row = self.connection.execute(sql).fetchone()
         assert row is not None
@@ -68,46 +72,57 @@ class Rows:
 
 def tally(rows: Rows) -> None:
     """Bring the tallies of the current catalogue up to the new rows."""
-    for fact in COUNTED:
-        rows.view(f"new_{fact}", fact, rows.new)
-    rows.connection.execute(f"CREATE OR REPLACE TEMP TABLE uses_of_news AS {_sql('verifier_uses')}")
-    again = {int(run) for (run,) in rows.connection.execute(_sql("repeated")).fetchall()} if rows.old else set()
+    again: set[int] = set()
+    for runs in _portions(rows.new):
+        again |= _tally_news(rows, runs)
     drop_tallies(rows.connection, again)
-    _use_anew(rows, again)
-    add_to_tally(rows.connection, "verifier_uses", "FROM temp.uses_of_news")
-    for runs in _portions(rows.new, again):
-        _tally_portion(rows, runs, again)
+    for run in sorted(again):
+        everything = _of([*rows.old, *rows.new], [run])
+        _read(rows, everything)
+        _tally_portion(rows, [run], everything, [])
     grown = {one.run_id for one in rows.new} & {one.run_id for one in rows.old} - again
     _find_medians(rows, grown)
 
 
-def _use_anew(rows: Rows, again: set[int]) -> None:
-    """For runs that are counted anew, what verifiers gave is that of all rows."""
-    if not again:
-        return
-    for fact in COUNTED:
-        rows.view(f"new_{fact}", fact, (one for one in [*rows.old, *rows.new] if one.run_id in again))
-    listed = ", ".join(map(str, again))
-    rows.connection.execute(f"DELETE FROM temp.uses_of_news WHERE run_id IN ({listed})")  # noqa: S608
-    rows.connection.execute(f"INSERT INTO temp.uses_of_news {_sql('verifier_uses')}")
-
-
-def _portions(segments: list[Segment], again: set[int]) -> Iterator[list[int]]:
-    """Runs to tally together; those that are counted anew are never with others."""
+def _portions(segments: list[Segment]) -> Iterator[list[int]]:
+    """Runs to tally together."""
     sizes: dict[int, int] = defaultdict(int)
     for one in segments:
         if one.fact in COUNTED:
             sizes[one.run_id] += one.rows
-    yield from portions(((run, sizes[run]) for run in sorted(sizes.keys() - again)), PORTION)
-    yield from ([run] for run in sorted(sizes.keys() & again))
+    yield from portions(sorted(sizes.items()), PORTION)
 
 
-def _tally_portion(rows: Rows, runs: list[int], again: set[int]) -> None:
-    connection = rows.connection
-    old = [] if runs[0] in again else [one for one in rows.old if one.run_id in runs]
-    new = [one for one in (rows.new if runs[0] not in again else [*rows.old, *rows.new]) if one.run_id in runs]
+def _of(segments: Iterable[Segment], runs: Iterable[int]) -> list[Segment]:
+    wanted = set(runs)
+    return [one for one in segments if one.run_id in wanted]
+
+
+def _tally_news(rows: Rows, runs: list[int]) -> set[int]:
+    """Tally the new rows of some runs; those among them that must be counted anew are left out, and returned."""
+    _read(rows, _of(rows.new, runs))
+    again = {int(run) for (run,) in rows.connection.execute(_sql("repeated")).fetchall()} if rows.old else set()
+    left = [run for run in runs if run not in again]
+    if again:
+        _read(rows, _of(rows.new, left))
+    if left:
+        _tally_portion(rows, left, _of(rows.new, left), _of(rows.old, left))
+    return again
+
+
+def _read(rows: Rows, segments: list[Segment]) -> None:
+    """Group the judgements in some segments as if none were repeated, and find what verifiers gave."""
     for fact in COUNTED:
-        rows.view(f"new_{fact}", fact, new)
+        rows.view(f"new_{fact}", fact, segments)
+    # Rows are read where they lie, and only the columns a tally needs.
+    rows.connection.execute(f"CREATE OR REPLACE TEMP VIEW judged AS {_sql('judged_once')}")
+    rows.make("judged_groups")
+    rows.make("uses_of_news", "verifier_uses")
+
+
+def _tally_portion(rows: Rows, runs: list[int], new: list[Segment], old: list[Segment]) -> None:
+    """Add the tallies of what was just read; `old` are the segments of these runs that are counted already."""
+    add_to_tally(rows.connection, "verifier_uses", "FROM temp.uses_of_news")
     facts = {one.fact for one in new}
     if "samples" in facts:
         rows.add("sample_counts")
@@ -115,17 +130,16 @@ def _tally_portion(rows: Rows, runs: list[int], again: set[int]) -> None:
         return
     used = f"FROM analytics.verifier_uses WHERE run_id IN ({', '.join(map(str, runs))})"
     repeated = rows.number(f"SELECT max(attempts) {used}") > 1
-    # Without repeats there is nothing to group: rows are read where they lie, and only the columns a tally needs.
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE judged AS {_sql('judged')}"
-        if repeated
-        else f"CREATE OR REPLACE TEMP VIEW judged AS {_sql('judged_once')}"
-    )
+    if repeated:  # then a sample's judgements are one, by majority
+        rows.connection.execute("DROP VIEW judged")
+        rows.make("judged")
+        rows.make("judged_groups")
     if "verdict_costs" in facts:
         rows.add("judging_costs")
     if "verdicts" in facts:
         _tally_verdicts(rows, new, old, used)
-    connection.execute(f"DROP {'TABLE' if repeated else 'VIEW'} judged")
+    if repeated:
+        rows.connection.execute("DROP TABLE judged")
 
 
 def _tally_verdicts(rows: Rows, new: list[Segment], old: list[Segment], used: str) -> None:
@@ -160,10 +174,11 @@ def _tally_tokens(rows: Rows, new: list[Segment], old: list[Segment]) -> None:
 
 def _tally_beside(rows: Rows, old: list[Segment], answers: bool) -> None:
     """What verifiers say of the same samples, where one of them at least says it for the first time."""
-    beside = "SELECT *, true AS fresh FROM judged"
+    columns = "run_id, verifier_id, problem_id, sample_index, decided, spoke, answer"
+    beside = f"SELECT {columns}, true AS fresh FROM judged"  # noqa: S608
     if any(one.fact == "verdicts" for one in old):
         rows.view("old_verdicts", "verdicts", old)
-        beside += f" UNION ALL SELECT *, false AS fresh FROM ({_sql('judged_before')})"  # noqa: S608
+        beside += f" UNION ALL SELECT {columns}, false AS fresh FROM ({_sql('judged_before')})"  # noqa: S608
     rows.connection.execute(f"CREATE OR REPLACE TEMP TABLE judged_beside AS {beside}")
     rows.add("agreement_counts")
     if answers:

@@ -40,6 +40,19 @@ def test_migrations_go_down_and_up_again(store: StoreSettings) -> None:
     command.check(_alembic())
 
 
+def test_autovacuum_notes_where_new_batches_lie(store: StoreSettings) -> None:
+    """Else a refresh reads every row that came since the table was vacuumed, to find those of the last batches."""
+    with transaction() as connection:
+        options = connection.execute(
+            sa.text(
+                "SELECT c.relname, c.reloptions FROM pg_class AS c JOIN pg_am AS a ON a.oid = c.relam "
+                "WHERE a.amname = 'brin' AND c.relnamespace = 'store'::regnamespace"
+            )
+        ).all()
+    assert len(options) == 10
+    assert {name: kept for name, kept in options if kept != ["autosummarize=on"]} == {}
+
+
 def test_stored_problems_get_the_tags_that_an_import_gives(store: StoreSettings, tmp_path: Path) -> None:
     """The migration reads the metadata of problems that are there as the import reads that of new ones."""
     records = [

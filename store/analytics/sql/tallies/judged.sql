@@ -11,6 +11,8 @@ SELECT
         WHEN count(*) FILTER (WHERE outcome = 'correct') < count(*) FILTER (WHERE outcome = 'incorrect') THEN false
     END AS decided,
     bool_or(outcome <> 'undecided') AS spoke,
-    arg_min(coalesce(answer_class, answer), attempt) FILTER (WHERE answer IS NOT null) AS answer
+    arg_min(coalesce(answer_class, answer), attempt) FILTER (WHERE answer IS NOT null) AS answer,
+    max(attempt) AS attempt,
+    max(score) AS score
 FROM new_verdicts
 GROUP BY run_id, verifier_id, problem_id, sample_index

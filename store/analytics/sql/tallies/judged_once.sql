@@ -6,5 +6,7 @@ SELECT
     sample_index,
     CASE outcome WHEN 'correct' THEN true WHEN 'incorrect' THEN false END AS decided,
     outcome <> 'undecided' AS spoke,
-    coalesce(answer_class, answer) AS answer
+    coalesce(answer_class, answer) AS answer,
+    attempt,
+    score
 FROM new_verdicts

@@ -3,8 +3,8 @@ SELECT
     run_id,
     verifier_id,
     problem_id,
-    count(decided)::INTEGER AS n,
-    (count(*) FILTER (WHERE decided))::INTEGER AS c,
-    (count(*) - count(decided))::INTEGER AS undecided
-FROM judged
+    sum(decided)::INTEGER AS n,
+    sum(correct)::INTEGER AS c,
+    sum(samples - decided)::INTEGER AS undecided
+FROM judged_groups
 GROUP BY run_id, verifier_id, problem_id

@@ -3,11 +3,11 @@ WITH given AS (
     SELECT
         run_id,
         verifier_id,
-        count(*) AS verdicts,
-        max(attempt) + 1 AS attempts,
-        count(answer) AS answers,
-        count(score) AS scores
-    FROM new_verdicts
+        sum(samples) AS verdicts,
+        max(last_attempt) + 1 AS attempts,
+        sum(samples) FILTER (WHERE answer IS NOT null) AS answers,
+        sum(scores) AS scores
+    FROM judged_groups
     GROUP BY run_id, verifier_id
     UNION ALL BY NAME
     SELECT run_id, verifier_id, count(*) AS step_scores
