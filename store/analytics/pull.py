@@ -134,7 +134,8 @@ def pull_fact(work: Work, fact: Fact, columns: list[str]) -> int:
     if not ranges:
         return 0
     if _share_wanted(work) >= SCAN_FROM_SHARE and work.source.readable_table(fact.name):
-        query = work.source.scan(fact.name, columns, ranges[0][0], ranges[-1][1])
+        # Without a last state every row that can be seen is wanted, and Postgres need not look at its batch.
+        query = work.source.scan(fact.name, columns, (ranges[0][0], ranges[-1][1]) if work.old else None)
     else:
         query = work.source.fetch(fact.name, columns, ranges)
     if work.old is not None:  # else every row that can be seen is wanted, and there is nothing to sort out

@@ -168,10 +168,11 @@ class Source:
         ).fetchall()
         return _joined([(int(low), int(high)) for low, high in rows])
 
-    def scan(self, fact: str, columns: list[str], low: int, high: int) -> str:
-        """A parallel scan of the table behind a view, as the text of a DuckDB query."""
+    def scan(self, fact: str, columns: list[str], batches: tuple[int, int] | None) -> str:
+        """A parallel scan of the table behind a view, of a range of batches or of all, as the text of a DuckDB query."""
         names = ", ".join(identifier(name) for name in columns)
-        return f"SELECT {names} FROM pg.store.{fact} WHERE batch_id BETWEEN {low} AND {high}"  # noqa: S608
+        where = "" if batches is None else f" WHERE batch_id BETWEEN {batches[0]} AND {batches[1]}"
+        return f"SELECT {names} FROM pg.store.{fact}{where}"  # noqa: S608
 
     def fetch(self, view: str, columns: list[str], ranges: list[tuple[int, int]]) -> str:
         """The rows of a view in ranges of batches, found by Postgres through its index on the batch."""
