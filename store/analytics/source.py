@@ -169,7 +169,7 @@ class Source:
         return _joined([(int(low), int(high)) for low, high in rows])
 
     def scan(self, fact: str, columns: list[str], batches: tuple[int, int] | None) -> str:
-        """A parallel scan of the table behind a view, of a range of batches or of all, as the text of a DuckDB query."""
+        """A parallel scan of the table behind a view, of a range of batches or of all, as a DuckDB query."""
         names = ", ".join(identifier(name) for name in columns)
         where = "" if batches is None else f" WHERE batch_id BETWEEN {batches[0]} AND {batches[1]}"
         return f"SELECT {names} FROM pg.store.{fact}{where}"  # noqa: S608
