@@ -46,7 +46,8 @@ def main() -> None:
     except sql_gate.Refused as refusal:
         report = {"refused": str(refusal)}
     except (duckdb.Error, pa.ArrowException, MemoryError) as error:
-        report = {"error": _one_line(error, request)}
+        fault = isinstance(error, duckdb.InternalException | duckdb.FatalException)
+        report = {"error": _one_line(error, request), "fault": fault}
     os.write(2, (json.dumps(report) + "\n").encode())
     os._exit(0)
 

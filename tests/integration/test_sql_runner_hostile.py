@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,9 +17,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from store.analytics import SqlLimits, run_sql
+from store.analytics import SqlLimits, run_sql, sql_runner
 from store.analytics.errors import NoSnapshot, QueryFailed, QueryRefused
 from store.analytics.refresh import refresh
+from store.analytics.sql_runner import sandbox
 from store.analytics.store_address import store_address
 from store.batches import mark_done
 from store.connection import transaction
@@ -330,6 +334,43 @@ def test_greedy_text_is_stopped(mirror: Path, text: str) -> None:
     assert stopped != ""
     assert time.monotonic() - started < limits.seconds + 15
     assert _state(mirror) == before
+
+
+class _FakeFault:
+    """In the place of the sandbox: DuckDB's own fault, which comes once in hundreds of runs, the first times."""
+
+    def __init__(self, times: int) -> None:
+        self.left, self.started = times, 0
+
+    def __call__(self) -> subprocess.Popen[bytes]:
+        self.started += 1
+        if not self.left:
+            return sandbox()
+        self.left -= 1
+        report = json.dumps({"error": "INTERNAL Error: a vector of another size", "fault": True})
+        written = f"import sys; sys.stdin.read(); sys.stderr.write('started\\n' + {report!r} + '\\n')"
+        pipe = subprocess.PIPE
+        return subprocess.Popen([sys.executable, "-c", written], stdin=pipe, stdout=pipe, stderr=pipe)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_fault_in_duckdb_is_tried_once_more(mirror: Path, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    faulty = _FakeFault(times)
+    monkeypatch.setattr(sql_runner, "sandbox", faulty)
+    if times == 1:
+        assert run_sql("SELECT count(*) OVER () FROM verdicts LIMIT 1", mirror).rows == [(10,)]
+    else:
+        with pytest.raises(QueryFailed, match="INTERNAL Error"):
+            run_sql("SELECT 1", mirror)
+    assert faulty.started == 2
+
+
+def test_other_failures_are_not_tried_again(mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = _FakeFault(0)
+    monkeypatch.setattr(sql_runner, "sandbox", counted)
+    with pytest.raises(QueryFailed, match="no_such_column"):
+        run_sql("SELECT no_such_column FROM verdicts", mirror)
+    assert counted.started == 1
 
 
 def test_moments_beyond_the_calendar_are_texts(mirror: Path) -> None:
