@@ -18,7 +18,9 @@ SAMPLES = 30
 
 
 def _demo(house, log: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, str(ROOT / "examples" / "arithmetic" / "demo.py"), "--samples", str(SAMPLES)]
+    # A shell in the background ignores Ctrl-C for all it starts; this must heed it, however the tests were started.
+    heeding = ["env", "--default-signal=INT"]
+    command = [*heeding, sys.executable, str(ROOT / "examples" / "arithmetic" / "demo.py"), "--samples", str(SAMPLES)]
     with log.open("wb") as stream:
         return subprocess.Popen(
             command, env=house.environment, stdout=stream, stderr=stream, cwd=ROOT, start_new_session=True

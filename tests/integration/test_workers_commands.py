@@ -321,7 +321,8 @@ class TestInterrupt:
     @staticmethod
     def _interrupted(*arguments: str) -> tuple[int, str]:
         process = subprocess.Popen(
-            [str(PASSATK), *arguments],
+            # A shell in the background ignores Ctrl-C for all it starts; this must heed it, however tests were started.
+            ["env", "--default-signal=INT", str(PASSATK), *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
