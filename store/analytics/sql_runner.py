@@ -87,10 +87,8 @@ def run_sql(
     if not _running.acquire(timeout=bounds.seconds):
         raise QueryFailed("Too many queries run at once; try again.")
     try:
-        try:
-            return _run(text, folder, bounds, stop)
-        except _Fault:  # DuckDB 1.5 now and then fails on windows over all rows, and not on the same text again
-            return _run(text, folder, bounds, stop)
+        request = json.dumps(request_for(text, folder, bounds)).encode()
+        return _run(request, bounds, stop)
     finally:
         _running.release()
 
@@ -119,8 +117,14 @@ def sandbox() -> subprocess.Popen[bytes]:
     )
 
 
-def _run(text: str, mirror: Path, limits: SqlLimits, stop: threading.Event | None) -> SqlResult:
-    request = json.dumps(request_for(text, mirror, limits)).encode()
+def _run(request: bytes, limits: SqlLimits, stop: threading.Event | None) -> SqlResult:
+    try:
+        return _answer(request, limits, stop)
+    except _Fault:  # DuckDB 1.5 now and then fails on windows over all rows, and not on the same text again
+        return _answer(request, limits, stop)
+
+
+def _answer(request: bytes, limits: SqlLimits, stop: threading.Event | None) -> SqlResult:
     with sandbox() as process:
         try:
             return _result(*_conversation(process, request, limits, stop), limits)

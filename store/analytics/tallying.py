@@ -100,13 +100,15 @@ def _of(segments: Iterable[Segment], runs: Iterable[int]) -> list[Segment]:
 
 def _tally_news(rows: Rows, runs: list[int]) -> set[int]:
     """Tally the new rows of some runs; those among them that must be counted anew are left out, and returned."""
-    _read(rows, _of(rows.new, runs))
+    new = _of(rows.new, runs)
+    _read(rows, new)
     again = {int(run) for (run,) in rows.connection.execute(_sql("repeated")).fetchall()} if rows.old else set()
     left = [run for run in runs if run not in again]
-    if again:
-        _read(rows, _of(rows.new, left))
+    if left and again:
+        new = _of(new, left)
+        _read(rows, new)
     if left:
-        _tally_portion(rows, left, _of(rows.new, left), _of(rows.old, left))
+        _tally_portion(rows, left, new, _of(rows.old, left))
     return again
 
 

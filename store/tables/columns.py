@@ -60,12 +60,10 @@ def verdict_key() -> list[sa.Column[int]]:
     ]
 
 
-def batch_index(table: str) -> sa.Index:
+def batch_index() -> sa.Index:
     """Where a batch's rows lie in a table that is filled batch after batch: a BRIN costs a write next to nothing.
 
     It says nothing of pages that were filled since it was last brought up to date, so a refresh of the mirror reads all
     of them; `autosummarize` lets autovacuum do that within a minute, not when a fifth of the table is new.
     """
-    return sa.Index(
-        f"ix_{table}_batch_id", "batch_id", postgresql_using="brin", postgresql_with={"autosummarize": "on"}
-    )
+    return sa.Index(None, "batch_id", postgresql_using="brin", postgresql_with={"autosummarize": "on"})

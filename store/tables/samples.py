@@ -31,7 +31,7 @@ samples = sa.Table(
     number("decode_seconds", sa.REAL, "seconds from the first token to the last", null=True),
     number("gpu_seconds", sa.REAL, "its share of the engine's device time, in seconds times devices", null=True),
     number("worker_id", sa.Integer, "worker that drew it", null=True),
-    batch_index("samples"),
+    batch_index(),
     comment="One generation for one problem in one run. Append-only.",
 )
 
@@ -41,7 +41,7 @@ completions = sa.Table(
     *sample_key(),
     number("batch_id", sa.BigInteger, "batch that wrote it"),
     text_column("completion", "text of the sample"),
-    batch_index("completions"),
+    batch_index(),
     comment="The text of each sample, apart from the narrow rows that are scanned.",
 )
 
@@ -64,7 +64,7 @@ sample_logprobs = sa.Table(
     number("batch_id", sa.BigInteger, "batch that wrote it"),
     number("token_ids", sa.ARRAY(sa.Integer), "tokens of the completion, in order"),
     number("logprobs", sa.ARRAY(sa.REAL), "natural log-probability of each"),
-    batch_index("sample_logprobs"),
+    batch_index(),
     comment="Log-probabilities of each token, where the run asks for them.",
 )
 
@@ -75,6 +75,6 @@ sample_sources = sa.Table(
     number("batch_id", sa.BigInteger, "batch that wrote it"),
     number("import_id", sa.Integer, "import that brought it"),
     text_column("locator", "where in the file: line, record, entry"),
-    batch_index("sample_sources"),
+    batch_index(),
     comment="Which record of which file a sample drawn elsewhere came from.",
 )

@@ -34,7 +34,7 @@ verdicts = sa.Table(
     number("environment_id", sa.Integer, "where it was judged: sandbox tier, interpreter, host kind", null=True),
     number("weak", sa.Boolean, "true when the tests had to share the candidate's process", null=True),
     sa.CheckConstraint("outcome IN ('correct', 'incorrect', 'undecided')", name="outcome"),
-    batch_index("verdicts"),
+    batch_index(),
     comment="One judgement of one sample by one verifier. Append-only: judging again adds rows.",
 )
 
@@ -44,7 +44,7 @@ verifier_outputs = sa.Table(
     *verdict_key(),
     number("batch_id", sa.BigInteger, "batch that wrote it"),
     sa.Column("detail", JSONB, nullable=False, comment="failing test, expected and got, stderr tail, limits, sandbox"),
-    batch_index("verifier_outputs"),
+    batch_index(),
     comment="What a verifier said beside its verdict, apart from the narrow rows that are scanned.",
 )
 
@@ -68,7 +68,7 @@ test_outcomes = sa.Table(
     text_column("outcome", "correct when the candidate passes the test, incorrect, or undecided"),
     text_column("reason", "why it does not pass", null=True),
     sa.CheckConstraint("outcome IN ('correct', 'incorrect', 'undecided')", name="outcome"),
-    batch_index("test_outcomes"),
+    batch_index(),
     comment="The matrix of candidates and generated tests: one row per sample and test.",
 )
 
@@ -78,7 +78,7 @@ step_scores = sa.Table(
     *verdict_key(),
     number("batch_id", sa.BigInteger, "batch that wrote it"),
     number("scores", sa.ARRAY(sa.REAL), "score of each step, in order"),
-    batch_index("step_scores"),
+    batch_index(),
     comment="Scores of a process reward model; how they are put together is chosen at analysis time.",
 )
 
@@ -94,7 +94,7 @@ verdict_costs = sa.Table(
     number("completion_tokens", sa.Integer, "tokens of the answers", null=True),
     number("reasoning_tokens", sa.Integer, "of them hidden reasoning", null=True),
     number("gpu_seconds", sa.REAL, "device seconds it took", null=True),
-    batch_index("verdict_costs"),
+    batch_index(),
     comment="What a judgement by a model cost, in tokens and device time.",
 )
 
@@ -112,6 +112,6 @@ preferences = sa.Table(
     number("seconds", sa.REAL, "seconds the judgement took"),
     created(),
     sa.CheckConstraint("winner IN ('first', 'second', 'tie', 'undecided')", name="winner"),
-    batch_index("preferences"),
+    batch_index(),
     comment="Pairwise judgements. A swapped pair is a row of its own, so that position bias shows.",
 )

@@ -1,5 +1,6 @@
 -- One row per sample and verifier: what the majority of the attempts that decided says.
 -- decided is null when no attempt decided, or as many say correct as incorrect; spoke says whether any attempt ran.
+-- attempt and score are as in judged_once.sql, so that both can be grouped alike.
 -- Equivalent answers are one: the class that stands for them, decided once, is what is voted on.
 SELECT
     run_id,
