@@ -14,11 +14,16 @@ from store.analytics.contract import Fact
 from store.analytics.errors import ForeignMirror
 from store.analytics.literals import quoted
 from store.analytics.segments import Segment, write_partitioned
+from store.analytics.side_by_side import side_by_side
 from store.analytics.source import Source
 from store.analytics.store_address import shown_address
 
 #: From this share of new rows on, the whole table is scanned in parallel instead of fetching ranges of batches.
 SCAN_FROM_SHARE = 0.2
+#: From this many rows on, two connections fetch half of them each.
+HALVED_FROM = 100_000
+#: Rows from which a refresh is large work, which all cores share.
+LARGE = 500_000
 
 
 @dataclass
@@ -123,45 +128,75 @@ def refuse_foreign(work: Work) -> None:
 
 def pull_fact(work: Work, fact: Fact, columns: list[str]) -> int:
     """Pull a fact's rows of the wanted batches into segments; how many there were."""
-    run = work.connection.execute
     if fact.judged is None:
         return _pull_by_key(work, fact, columns)
-    run(
+    work.connection.execute(
         "CREATE OR REPLACE TEMP TABLE batches_of_fact AS "  # noqa: S608
         f"SELECT batch_id, wanted, grown, row_count FROM batches_of_store WHERE judged = {fact.judged}"
     )
-    ranges = work.source.ranges_of("batches_of_fact")
-    if not ranges:
-        return 0
-    if _share_wanted(work) >= SCAN_FROM_SHARE and work.source.readable_table(fact.name):
-        # Without a last state every row that can be seen is wanted, and Postgres need not look at its batch.
-        query = work.source.scan(fact.name, columns, (ranges[0][0], ranges[-1][1]) if work.old else None)
-    else:
-        query = work.source.fetch(fact.name, columns, ranges)
-    if work.old is not None:  # else every row that can be seen is wanted, and there is nothing to sort out
-        query = f"FROM ({query}) AS found SEMI JOIN (FROM batches_of_fact WHERE wanted) USING (batch_id)"
-        query += _less_known(work, fact)
-    return _write(work, fact, query)
-
-
-def _share_wanted(work: Work) -> float:
-    """The share of a fact's rows that are to be pulled; those mirrored count where only changed batches are at hand."""
-    row = work.connection.execute(
-        "SELECT coalesce(sum(row_count) FILTER (WHERE wanted), 0)::BIGINT, coalesce(sum(row_count), 0)::BIGINT "
-        "FROM batches_of_fact"
+    wanted = work.connection.execute(
+        "SELECT count(*), sum(row_count)::BIGINT, min(batch_id), max(batch_id) FROM batches_of_fact WHERE wanted"
     ).fetchone()
-    assert row is not None
-    wanted, total = row
+    assert wanted is not None
+    count, rows, lowest, highest = wanted
+    if not count:
+        return 0
+    if _share_wanted(work, rows) < SCAN_FROM_SHARE or not work.source.readable_table(fact.name):
+        return _noted(work, _fetch(work, fact, columns, rows))
+    if rows >= LARGE:
+        work.source.use_all_cores()
+    if work.old is None:  # every row that can be seen is wanted: Postgres need not look at its batch
+        return _noted(work, _write(work, fact, work.source.scan(fact.name, columns, None)))
+    query = work.source.scan(fact.name, columns, (lowest, highest))
+    query = f"FROM ({query}) AS found SEMI JOIN (FROM batches_of_fact WHERE wanted) USING (batch_id)"
+    return _noted(work, _write(work, fact, query + _less_known(work, fact)))
+
+
+def _fetch(work: Work, fact: Fact, columns: list[str], rows: int) -> list[Segment]:
+    """Segments of a fact's rows in the wanted batches, which Postgres finds by its index; of many rows, by halves."""
+    less = _less_known(work, fact)
+
+    def write(source: Source, batches: str, half: int) -> list[Segment]:
+        source.connection.execute(
+            "CREATE OR REPLACE TEMP TABLE batches_to_fetch AS "
+            f"SELECT unnest(string_split('{batches}', ','))::BIGINT AS batch_id"
+        )
+        found = source.fetch(fact.name, columns, source.ranges_of("batches_to_fetch"))
+        query = f"FROM ({found}) AS found SEMI JOIN batches_to_fetch USING (batch_id){less}"
+        return write_partitioned(source.connection, query, fact, work.mirror, f"{work.name}-{half}")
+
+    first = rows // 2 if rows >= HALVED_FROM else rows
+    parts = work.connection.execute(
+        f"""
+        SELECT string_agg(batch_id, ',')
+        FROM (
+            SELECT batch_id, sum(row_count) OVER (ORDER BY batch_id) > {first} AS half
+            FROM batches_of_fact WHERE wanted
+        )
+        GROUP BY half ORDER BY half
+        """  # noqa: S608 - a number
+    ).fetchall()
+    return side_by_side(work.source, [batches for (batches,) in parts], write)
+
+
+def _share_wanted(work: Work, wanted: int) -> float:
+    """The share of a fact's rows that are to be pulled; those mirrored count where only changed batches are at hand."""
+    all_rows = "SELECT coalesce(sum(row_count), 0)::BIGINT FROM "
     if work.changed_only:
-        there = work.connection.execute(
-            "SELECT coalesce(sum(row_count), 0)::BIGINT FROM old.analytics.batches WHERE state = 'done'"
-        ).fetchone()
-        total = wanted + (there[0] if there else 0)
+        row = work.connection.execute(f"{all_rows} old.analytics.batches WHERE state = 'done'").fetchone()
+        total = wanted + (row[0] if row else 0)
+    else:
+        row = work.connection.execute(f"{all_rows} batches_of_fact").fetchone()
+        total = row[0] if row else 0
     return float(wanted / total) if total else 1.0
 
 
-def _write(work: Work, fact: Fact, query: str) -> int:
-    written = write_partitioned(work.connection, query, fact, work.mirror, work.name)
+def _write(work: Work, fact: Fact, query: str) -> list[Segment]:
+    return write_partitioned(work.connection, query, fact, work.mirror, work.name)
+
+
+def _noted(work: Work, written: list[Segment]) -> int:
+    """How many rows are in segments just written, which the next catalogue is to read."""
     work.new.extend(written)
     return sum(segment.rows for segment in written)
 
@@ -178,7 +213,7 @@ def _pull_by_key(work: Work, fact: Fact, columns: list[str]) -> int:
         return 0
     listed = ", ".join(str(run_id) for (run_id,) in runs)
     rows = work.source.rows_of_runs(fact.name, columns, listed)
-    return _write(work, fact, f"FROM ({rows}) AS found{known}")
+    return _noted(work, _write(work, fact, f"FROM ({rows}) AS found{known}"))
 
 
 def _less_known(work: Work, fact: Fact) -> str:

@@ -26,16 +26,13 @@ from store.analytics.contract import FACTS
 from store.analytics.errors import MirrorDamaged
 from store.analytics.literals import quoted
 from store.analytics.mirror_lock import writing
-from store.analytics.pull import Work, mark_batches, pull_fact, refuse_foreign
+from store.analytics.pull import LARGE, Work, mark_batches, pull_fact, refuse_foreign
 from store.analytics.segments import Segment, stored_files
 from store.analytics.source import Source
 from store.analytics.store_address import shown_address
 
 #: Segments that a catalogue no longer reads are kept this long for snapshots that are still open.
 RETENTION = timedelta(hours=1)
-
-#: Rows from which a refresh is large work, which all cores share.
-LARGE = 500_000
 
 
 @dataclass(frozen=True)
@@ -142,11 +139,11 @@ def _run(work: Work, started: float) -> RefreshReport:
         "SELECT run_id, count(*), sum(row_count) FROM batches_of_store WHERE wanted GROUP BY run_id ORDER BY run_id"
     ).fetchall()
     runs, count = tuple(int(run) for run, _, _ in wanted), sum(batches for _, batches, _ in wanted)
-    if sum(rows for _, _, rows in wanted) >= LARGE:
-        work.source.use_all_cores()
     dimensions = [] if work.old is None else _changed_dimensions(work, count)
     changed = bool(count) or bool(dimensions) or work.old is None
     rows = _pull(work) if changed else {}
+    if sum(rows.values()) >= LARGE:
+        work.source.use_all_cores()
     if work.old is None:
         state = _state(work, work.name)
         catalogue_file.publish_new(work.connection, work.mirror, lambda: fill(work, state), work.new)

@@ -6,6 +6,7 @@ parallel scan import the first one's snapshot, so everything read between `begin
 
 from __future__ import annotations
 
+import copy
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -118,6 +119,27 @@ class Source:
         self.origin, self.mark, self.batches_readable, self.gone = str(origin), mark, bool(readable), gone
         return str(revision), moment
 
+    def sibling(self) -> Source | None:
+        """Another connection that sees the same state of the store, for as long as this one's transaction is open.
+
+        None where there is no such thing: of a server in recovery, or of several behind one address.
+        """
+        exported = "SELECT CASE WHEN NOT pg_is_in_recovery() THEN pg_export_snapshot() END AS snapshot"
+        snapshot = self.ask(exported)[0][0]
+        if snapshot is None:
+            return None
+        other = copy.copy(self)
+        other.connection = self.connection.cursor()
+        try:
+            other.connection.execute("SET TimeZone = 'UTC'")  # each connection has its own
+            other.connection.execute("BEGIN")
+            adopted = f"SET TRANSACTION SNAPSHOT {quoted(str(snapshot))}"
+            other.connection.execute(f"CALL postgres_execute('pg', {quoted(adopted)})")
+        except duckdb.Error:
+            other.close()
+            return None
+        return other
+
     def close(self) -> None:
         self.connection.close()
 
@@ -155,13 +177,13 @@ class Source:
         return bool(self.ask(f"SELECT {_readable(fact)} AS allowed")[0][0])
 
     def ranges_of(self, batches: str) -> list[tuple[int, int]]:
-        """Ranges of batch keys that hold the batches marked `wanted` in the table `batches`, and few others."""
+        """Ranges of batch keys that hold the batches in the table `batches`, and few others."""
         rows = self.connection.execute(
             f"""
             SELECT min(batch_id), max(batch_id)
             FROM (
                 SELECT batch_id, batch_id - row_number() OVER (ORDER BY batch_id) AS island
-                FROM {batches} WHERE wanted
+                FROM {batches}
             )
             GROUP BY island ORDER BY 1
             """  # noqa: S608 - the name is this package's own

@@ -19,9 +19,12 @@ import sqlalchemy as sa
 
 from store.analytics import open_snapshot
 from store.analytics.compact import compact
+from store.analytics.contract import Fact
 from store.analytics.errors import ForeignMirror, MirrorBusy, MirrorDamaged, NoSnapshot, SourceUnreachable
 from store.analytics.mirror_lock import writing
 from store.analytics.refresh import refresh
+from store.analytics.segments import Segment, write_partitioned
+from store.analytics.source import Source
 from store.analytics.store_address import store_address
 from store.analytics.verify import verify
 from store.batches import mark_done
@@ -274,6 +277,95 @@ def test_small_pulls_and_large_scans_find_the_same_rows(
     assert_same_as_store(tmp_path / "scan")
 
 
+@pytest.fixture
+def halved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fetch even few rows by halves, with two connections."""
+    monkeypatch.setattr("store.analytics.pull.SCAN_FROM_SHARE", 2.0)
+    monkeypatch.setattr("store.analytics.pull.HALVED_FROM", 2)
+
+
+@pytest.mark.usefixtures("halved")
+def test_many_rows_are_fetched_by_halves(url: str, tmp_path: Path) -> None:
+    refresh(url, tmp_path)
+    for step in range(3):
+        fill(1, range(10 * step, 10 * step + 10))
+    refresh(url, tmp_path)
+    halves = {file.stem.rsplit("-", 1)[0][-2:] for file in (tmp_path / "segments").rglob("*.parquet")}
+    assert halves == {"-0", "-1"}
+    assert_same_as_store(tmp_path)
+
+
+@pytest.mark.usefixtures("halved")
+def test_both_halves_are_of_one_state(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with transaction() as connection:
+        drawn = [open_batch(connection, 1, problem, 0, 5, None) for problem in (1, 2)]
+        for problem, batch in enumerate(drawn, start=1):
+            draw(connection, batch, 1, problem, range(3))
+    begun = Source.sibling
+
+    def after_a_commit(source: Source) -> Source | None:
+        with transaction() as connection:
+            draw(connection, drawn[1], 1, 2, range(5))
+        return begun(source)
+
+    monkeypatch.setattr(Source, "sibling", after_a_commit)
+    assert refresh(url, tmp_path).rows["samples"] == 6
+    monkeypatch.undo()
+    assert refresh(url, tmp_path).rows["samples"] == 2
+    assert_same_as_store(tmp_path)
+
+
+@pytest.mark.usefixtures("halved")
+def test_halves_come_one_after_the_other_where_one_connection_sees_a_state(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(1, range(10))
+    monkeypatch.setattr(Source, "sibling", lambda _: None)
+    refresh(url, tmp_path)
+    assert_same_as_store(tmp_path)
+
+
+@pytest.mark.usefixtures("halved")
+def test_a_half_that_fails_leaves_the_last_state(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(1, range(5))
+    refresh(url, tmp_path)
+    before = (tmp_path / "catalogue.duckdb").read_bytes()
+    fill(1, range(5, 10))
+
+    def failing(
+        connection: duckdb.DuckDBPyConnection, query: str, fact: Fact, mirror: Path, name: str
+    ) -> list[Segment]:
+        if name.endswith("-1"):
+            raise OSError("no space left")
+        return write_partitioned(connection, query, fact, mirror, name)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("store.analytics.pull.write_partitioned", failing)
+        with pytest.raises(OSError, match="no space"):
+            refresh(url, tmp_path)
+    assert (tmp_path / "catalogue.duckdb").read_bytes() == before
+    refresh(url, tmp_path)
+    assert_same_as_store(tmp_path)
+
+
+def test_a_state_that_another_server_does_not_know_is_seen_by_one_connection(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Source(url, tmp_path)
+    try:
+        source.begin()
+        with monkeypatch.context() as patched:
+            patched.setattr(source, "ask", lambda _: [("0000F00D-0000F00D-1",)])
+            assert source.sibling() is None
+        assert source.ask("SELECT count(*) FROM store.runs") == [(1,)]
+        sibling = source.sibling()
+        assert sibling is not None
+        assert sibling.ask("SELECT count(*) FROM store.runs") == [(1,)]
+        sibling.close()
+    finally:
+        source.close()
+
+
 def test_more_ranges_than_are_asked_for_one_by_one(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("store.analytics.source._MOST_RANGES", 1)
     monkeypatch.setattr("store.analytics.pull.SCAN_FROM_SHARE", 2.0)
@@ -357,6 +449,8 @@ _REFRESH = """
 import sys
 from pathlib import Path
 from store.analytics.refresh import refresh
+from store.analytics.segments import Segment, write_partitioned
+from store.analytics.source import Source
 refresh(sys.argv[1], Path(sys.argv[2]))
 """
 
@@ -396,7 +490,10 @@ _KILLED = """
 import os, signal, sys, time
 from pathlib import Path
 from store.analytics.compact import compact
+from store.analytics.contract import Fact
 from store.analytics.refresh import refresh
+from store.analytics.segments import Segment, write_partitioned
+from store.analytics.source import Source
 url, mirror = sys.argv[1], Path(sys.argv[2])
 print("ready", flush=True)
 for line in sys.stdin:
