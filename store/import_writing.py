@@ -68,8 +68,8 @@ class ChunkWriter:
         stored = self._stored({placed.problem_id for placed in chunk})
         fresh: dict[Key, PlacedSample] = {}
         for placed in chunk:
-            held = stored.setdefault(placed.key, text_hash(storable_completion(placed.completion)))
-            if held != text_hash(storable_completion(placed.completion)):
+            hashed = text_hash(storable_completion(placed.completion))
+            if stored.setdefault(placed.key, hashed) != hashed:
                 raise RunExists(self._conflict(placed))
             if placed.key not in self._known_before:
                 fresh.setdefault(placed.key, placed)

@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from store.batches import Batch
 from store.connection import driver
-from store.samples import Rows, copy_rows, storable_completion, write_new
+from store.samples import Rows, by_key, copy_rows, storable_completion, write_new
 from store.verdict_sides import CostRow, storable_score, write_sides
 
 
@@ -104,7 +104,7 @@ MAX_ANSWER = 500
 def write_verdicts(connection: sa.Connection, rows: Iterable[VerdictRow]) -> dict[int, int]:
     """Write verdicts and their details; returns the rows that were new, by batch. Stored verdicts stay as they are."""
     raw = driver(connection)
-    rows = sorted(rows, key=_KEY_OF)  # two writers of overlapping rows meet in the same order and never deadlock
+    rows = by_key(list(rows), _KEY_OF)  # two writers of overlapping rows meet in the same order and never deadlock
     # Rows are made ready while the server stores those before them.
     tables: dict[str, Rows] = {"verdicts": (_NAMES, _TYPES, map(_copied, rows))}
     detailed = [row for row in rows if row.detail is not None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 
@@ -65,6 +66,12 @@ def test_combined_knows_order_and_bounds() -> None:
     one, two = fingerprint("one"), fingerprint("two")
     assert combined([one, two]) != combined([two, one])
     assert combined([one, two]) != combined([one])
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_a_text_hash_is_blake2b_of_the_text_whatever_it_holds(text: str) -> None:
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    assert text_hash(text) == int.from_bytes(digest, "big", signed=True)
 
 
 def test_text_hashes_are_signed_64_bit_and_differ() -> None:
