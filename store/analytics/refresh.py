@@ -24,9 +24,10 @@ from store.analytics.catalogue_making import amend, fill
 from store.analytics.changes import changed_dimensions
 from store.analytics.contract import FACTS
 from store.analytics.errors import MirrorDamaged
+from store.analytics.lacking import mark_batches, refuse_foreign
 from store.analytics.literals import quoted
 from store.analytics.mirror_lock import writing
-from store.analytics.pull import LARGE, Work, mark_batches, pull_fact, refuse_foreign
+from store.analytics.pull import LARGE, Work, pull_fact
 from store.analytics.segments import Segment, stored_files
 from store.analytics.source import Source
 from store.analytics.store_address import shown_address

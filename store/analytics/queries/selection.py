@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from store.analytics.queries.kept_curves import digest, kept_curves
 from store.analytics.result import Result, table_of
 from store.analytics.statistics.coverage import pass_at_k_grid
 from store.analytics.statistics.curves import mean_curve
-from store.analytics.statistics.majority import AnswerClasses, answer_classes, majority_plateau, plurality_curves
+from store.analytics.statistics.majority import AnswerClasses, answer_classes, plurality_curves, plurality_plateau
 
 if TYPE_CHECKING:
     from store.analytics.snapshot import Snapshot
@@ -58,12 +59,12 @@ class Votes:
     def key(self) -> str:
         return digest(self.samples, self.correct, self.without)
 
-    @property
+    @cached_property
     def classes(self) -> AnswerClasses:
         return answer_classes(self.samples, correct_share=self.shares, invalid=self.without)
 
     def plateau(self) -> float | None:
-        return majority_plateau(self.samples, correct_share=self.shares, invalid=self.without)
+        return plurality_plateau(self.classes)
 
 
 def selection(snapshot: Snapshot, entry: CatalogueEntry, parameters: Mapping[str, Any]) -> Result:

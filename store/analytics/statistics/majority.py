@@ -190,7 +190,11 @@ def majority_plateau(
     correct_share: ArrayLike | None = None,
 ) -> float | None:
     """Limit of majority vote for k to infinity: the modal answer's correctness, ties split; None without a sample."""
-    classes = answer_classes(answer_counts, correct_index, correct_share, invalid)
+    return plurality_plateau(answer_classes(answer_counts, correct_index, correct_share, invalid))
+
+
+def plurality_plateau(classes: AnswerClasses) -> float | None:
+    """majority_plateau of checked classes, every sample one vote."""
     return _winner_share(classes.counts, classes.shares) if classes.n else None
 
 
