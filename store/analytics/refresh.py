@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -85,7 +85,7 @@ def _begin(source: Source, mirror: Path, rebuild: bool) -> Work:
     retired = [
         one for one in catalogue_file.read_retired(source.connection, "old") if one.retired_at > taken_at - RETENTION
     ]
-    remove_orphans(mirror, [*listed, *retired])
+    found = remove_orphans(mirror, [*listed, *retired])
     if rebuild or last.revision != revision:
         source.use_all_cores()
         work.retired = [*retired, *(Retired(segment.path, taken_at) for segment in listed)]
@@ -93,7 +93,7 @@ def _begin(source: Source, mirror: Path, rebuild: bool) -> Work:
         work.old, work.kept, work.retired = last, listed, retired
         work.columns = catalogue_file.columns_of(source.connection, "old")
         work.moved = catalogue_file.place_of(source.connection, "old") != str(mirror)
-        _check_files(mirror, listed)
+        _check_files(mirror, listed, found)
     return work
 
 
@@ -116,20 +116,23 @@ def last_state(connection: duckdb.DuckDBPyConnection, mirror: Path, changing: bo
         ) from error
 
 
-def remove_orphans(mirror: Path, known: Iterable[Segment | Retired]) -> None:
-    """Take away segments that no catalogue reads: a killed writer's, and those retired long ago."""
-    paths = {mirror / one.path for one in known}
-    for file in stored_files(mirror):
-        if file not in paths:
-            file.unlink()
+def remove_orphans(mirror: Path, known: Iterable[Segment | Retired]) -> dict[str, int]:
+    """Take away segments that no catalogue reads: a killed writer's, and those retired long ago.
+
+    Returns the bytes of those there were, by path: each is looked at once, as there may be many thousands.
+    """
+    found = stored_files(mirror)
+    for path in found.keys() - {one.path for one in known}:
+        (mirror / path).unlink()
+    return found
 
 
-def _check_files(mirror: Path, listed: Iterable[Segment]) -> None:
+def _check_files(mirror: Path, listed: Iterable[Segment], found: Mapping[str, int]) -> None:
     for segment in listed:
-        file = mirror / segment.path
-        if not file.is_file() or file.stat().st_size != segment.bytes:
+        if found.get(segment.path) != segment.bytes:
             raise MirrorDamaged(
-                f"{file} is missing or was changed: run `passatk mirror refresh --rebuild` to pull everything again."
+                f"{mirror / segment.path} is missing or was changed: run `passatk mirror refresh --rebuild` to pull "
+                "everything again."
             )
 
 

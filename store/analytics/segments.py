@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,6 +116,12 @@ def reading(files: Iterable[Path], columns: list[tuple[str, str]]) -> str:
     )
 
 
-def stored_files(mirror: Path) -> Iterator[Path]:
-    """Every file below the segments' folder."""
-    yield from (path for path in segments_folder(mirror).rglob("*") if path.is_file())
+def stored_files(mirror: Path) -> dict[str, int]:
+    """Bytes of every file below the segments' folder, by its path relative to the mirror."""
+    found: dict[str, int] = {}
+    for folder, _, names in os.walk(segments_folder(mirror)):
+        inside = os.path.relpath(folder, mirror)
+        for name in names:
+            with suppress(FileNotFoundError):  # a link that leads nowhere
+                found[f"{inside}/{name}"] = os.stat(f"{folder}/{name}").st_size
+    return found
