@@ -55,27 +55,33 @@ def _written(since_mark: Since) -> str:
     return f"age(xmin) <= {since_mark.transactions} AND age(xmin) >= 0"
 
 
-#: The name under which `StoreCounts` has the batches that are done.
-DONE = "done batches"
-#: By table: its rows, and those written since the mark. By DONE: how many, the sum of their rows, that of their keys.
-StoreCounts = dict[str, tuple[int, ...]]
+def done_batches(source: Source) -> tuple[int, ...]:
+    """How many batches the store has done, the sum of their rows, and that of their keys."""
+    (found,) = source.ask(
+        "SELECT count(*) AS n, coalesce(sum(row_count), 0)::bigint AS r, coalesce(sum(batch_id), 0)::bigint AS b "
+        "FROM analytics.batches WHERE state = 'done'"
+    )
+    return tuple(int(str(one)) for one in found)
 
 
-def counts_of_store(source: Source, since_mark: Since) -> StoreCounts:
-    """What one question tells of all the tables: of batches by sums, of the small ones by how many rows are new."""
-    asked = [
-        f"SELECT '{DONE}' AS name, count(*) AS n, coalesce(sum(row_count), 0)::bigint AS r, "  # noqa: S608
-        "coalesce(sum(batch_id), 0)::bigint AS b FROM analytics.batches WHERE state = 'done'"
-    ]
+#: By table: its rows, and those written since the mark.
+TableCounts = dict[str, tuple[int, int]]
+
+
+def counts_of_tables(source: Source, since_mark: Since) -> TableCounts:
+    """What one question tells of all the small tables: how many rows there are, and how many are new.
+
+    To be asked on the connection that `since_mark` was made with: ages count from where a transaction first asks.
+    """
+    asked = []
     for table in sorted({table for name in _COMPARED for table in (name, *_ALSO.get(name, ()))}):
         written = f"count(*) FILTER (WHERE {_written(since_mark)})"
-        asked.append(f"SELECT '{table}', count(*), {written}, 0 FROM store.{table}")  # noqa: S608
-    return {
-        str(name): tuple(int(str(one)) for one in counts) for name, *counts in source.ask(" UNION ALL ".join(asked))
-    }
+        asked.append(f"SELECT '{table}' AS name, count(*) AS n, {written} AS w FROM store.{table}")  # noqa: S608
+    rows = source.ask(" UNION ALL ".join(asked))
+    return {str(name): (int(str(count)), int(str(new))) for name, count, new in rows}
 
 
-def changed_dimensions(source: Source, counts: StoreCounts) -> list[str]:
+def changed_dimensions(source: Source, counts: TableCounts) -> list[str]:
     """The dimensions, but batches and live ones, whose rows are not those of the attached catalogue `old`.
 
     Without counts of the store, for there is no mark to count from, all their rows are compared.

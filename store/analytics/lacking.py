@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from store.analytics.changes import DONE, changed_batches, counts_of_store, since
+from store.analytics.changes import changed_batches, counts_of_tables, done_batches, since
 from store.analytics.errors import ForeignMirror
 from store.analytics.pull import Work
+from store.analytics.side_by_side import beside
 from store.analytics.store_address import shown_address
+
+#: From this many batches on, to sum them takes longer than to open another connection for it.
+MANY_BATCHES = 100_000
+
+# What `done_batches` gives where those changed and those mirrored are all there are.
+_SUMS = """
+SELECT sum(batches)::BIGINT, coalesce(sum(rows), 0)::BIGINT, coalesce(sum(keys), 0)::BIGINT
+FROM (
+    SELECT count(*) AS batches, sum(row_count) AS rows, sum(batch_id) AS keys
+    FROM batches WHERE state = 'done'
+    UNION ALL
+    SELECT count(*), sum(row_count), sum(batch_id) FROM old.analytics.batches WHERE state = 'done'
+    UNION ALL
+    SELECT -count(*), -sum(row_count), -sum(batch_id)
+    FROM old.analytics.batches SEMI JOIN batches USING (batch_id) WHERE state = 'done'
+)
+"""
 
 
 def mark_batches(work: Work) -> None:
@@ -38,23 +56,12 @@ def _changed_suffice(work: Work) -> bool:
     rows = work.connection.execute("DESCRIBE old.analytics.batches").fetchall()
     columns = [row[0] for row in rows]
     changed = changed_batches(work.since, columns)
-    work.connection.execute(f"CREATE OR REPLACE TEMP TABLE batches AS {changed}")
-    row = work.connection.execute(
-        """
-        SELECT sum(batches)::BIGINT, coalesce(sum(rows), 0)::BIGINT, coalesce(sum(keys), 0)::BIGINT
-        FROM (
-            SELECT count(*) AS batches, sum(row_count) AS rows, sum(batch_id) AS keys
-            FROM batches WHERE state = 'done'
-            UNION ALL
-            SELECT count(*), sum(row_count), sum(batch_id) FROM old.analytics.batches WHERE state = 'done'
-            UNION ALL
-            SELECT -count(*), -sum(row_count), -sum(batch_id)
-            FROM old.analytics.batches SEMI JOIN batches USING (batch_id) WHERE state = 'done'
-        )
-        """
-    ).fetchone()
-    work.counts = counts_of_store(work.source, work.since)
-    return row == work.counts[DONE]
+    many = work.connection.execute(f"SELECT count(*) >= {MANY_BATCHES} FROM old.analytics.batches").fetchone()  # noqa: S608
+    with beside(work.source, done_batches, worth_it=many == (True,)) as done:
+        work.connection.execute(f"CREATE OR REPLACE TEMP TABLE batches AS {changed}")
+        sums = work.connection.execute(_SUMS).fetchone()
+        work.counts = counts_of_tables(work.source, work.since)
+    return sums == done.result()
 
 
 def refuse_foreign(work: Work) -> None:

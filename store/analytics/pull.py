@@ -9,11 +9,11 @@ from pathlib import Path
 import duckdb
 
 from store.analytics.catalogue_file import Columns, MirrorState, Retired
-from store.analytics.changes import Since, StoreCounts
+from store.analytics.changes import Since, TableCounts
 from store.analytics.contract import Fact
 from store.analytics.literals import quoted
 from store.analytics.segments import Segment, write_partitioned
-from store.analytics.side_by_side import side_by_side
+from store.analytics.side_by_side import beside
 from store.analytics.source import Source
 
 #: From this share of new rows on, the whole table is scanned in parallel instead of fetching ranges of batches.
@@ -40,8 +40,8 @@ class Work:
     #: Columns of the last catalogue's large views.
     columns: Columns = field(default_factory=dict)
     since: Since | None = None
-    #: What the store's tables hold now; empty where the last refresh left no mark that says what is new.
-    counts: StoreCounts = field(default_factory=dict)
+    #: What the store's small tables hold now; empty where the last refresh left no mark that says what is new.
+    counts: TableCounts = field(default_factory=dict)
     #: Whether the last catalogue was made in another folder, where its views look for segments.
     moved: bool = False
     #: Whether the table `batches` holds those written since the last refresh, or all there are.
@@ -95,18 +95,23 @@ def _fetch(work: Work, fact: Fact, columns: list[str], rows: int) -> list[Segmen
         query = f"FROM ({found}) AS found SEMI JOIN batches_to_fetch USING (batch_id){less}"
         return write_partitioned(source.connection, query, fact, work.mirror, f"{work.name}-{half}")
 
-    first = rows // 2 if rows >= HALVED_FROM else rows
+    within_first = rows // 2 if rows >= HALVED_FROM else rows
     parts = work.connection.execute(
         f"""
         SELECT string_agg(batch_id, ',')
         FROM (
-            SELECT batch_id, sum(row_count) OVER (ORDER BY batch_id) > {first} AS half
+            SELECT batch_id, sum(row_count) OVER (ORDER BY batch_id) > {within_first} AS half
             FROM batches_of_fact WHERE wanted
         )
         GROUP BY half ORDER BY half
         """  # noqa: S608 - a number
     ).fetchall()
-    return side_by_side(work.source, [batches for (batches,) in parts], write)
+    (first, *second) = [batches for (batches,) in parts]
+    if not second:
+        return write(work.source, first, 0)
+    with beside(work.source, lambda other: write(other, second[0], 1)) as written:
+        own = write(work.source, first, 0)
+    return [*own, *written.result()]
 
 
 def _share_wanted(work: Work, wanted: int) -> float:

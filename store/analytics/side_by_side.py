@@ -1,4 +1,4 @@
-"""Two connections that see one state of the store, each with half of the work.
+"""Two connections that see one state of the store, at work at the same time.
 
 Postgres sends rows with one core while DuckDB reads them with another, but a run's rows are written when all have come,
 and then Postgres rests. Two that are out of step keep both cores busy. Each is a thread of its own that runs a query
@@ -7,28 +7,33 @@ with one: threads that DuckDB shares a query's work among wait for each other at
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
 
-from store.analytics.segments import Segment
 from store.analytics.source import Source
 
+T = TypeVar("T")
 
-def side_by_side(
-    source: Source, parts: Sequence[str], write: Callable[[Source, str, int], list[Segment]]
-) -> list[Segment]:
-    """The segments that `write` makes of each of one or two parts, given a source, the part and its number.
 
-    Where Postgres does not let another connection see the same state, one after the other.
+@contextmanager
+def beside(source: Source, work: Callable[[Source], T], worth_it: bool = True) -> Iterator[Future[T]]:
+    """Have work done with another connection while the body uses the source's own; its result is there at the end.
+
+    Where it is not worth another connection, or Postgres lets no other see the same state, it is done after the body.
     """
-    other = source.sibling() if len(parts) == 2 else None
+    other = source.sibling() if worth_it else None
     if other is None:
-        return [segment for number, part in enumerate(parts) for segment in write(source, part, number)]
-    with closing(other), ThreadPoolExecutor(1) as thread:
-        beside = thread.submit(write, other, parts[1], 1)
+        later: Future[T] = Future()
+        yield later
+        later.set_result(work(source))
+        return
+    with ThreadPoolExecutor(1) as thread:
+        begun = thread.submit(work, other)
         try:
-            return [*write(source, parts[0], 0), *beside.result()]
-        except BaseException:  # an interrupt, too: no one waits for the other half then
+            yield begun
+            begun.result()
+        except BaseException:  # an interrupt, too: nobody waits for the rest of the work then
             other.connection.interrupt()
             raise

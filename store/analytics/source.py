@@ -62,6 +62,7 @@ class Source:
         #: Whether the table of batches may be read beside its view, and how many transactions ago, as Postgres counts,
         #: the mark that `begin` was given is.
         self.batches_readable, self.gone = False, 0
+        self._sibling: Source | None = None
         # The extension came with pip, as this code did, and whoever could change it could change this: DuckDB need not
         # hash its 40 MB at every refresh.
         self.connection = duckdb.connect(
@@ -120,10 +121,15 @@ class Source:
         return str(revision), moment
 
     def sibling(self) -> Source | None:
-        """Another connection that sees the same state of the store, for as long as this one's transaction is open.
+        """The other connection that sees the same state of the store, for as long as this one is open.
 
         None where there is no such thing: of a server in recovery, or of several behind one address.
         """
+        if self._sibling is None:
+            self._sibling = self._new_sibling()
+        return self._sibling
+
+    def _new_sibling(self) -> Source | None:
         exported = "SELECT CASE WHEN NOT pg_is_in_recovery() THEN pg_export_snapshot() END AS snapshot"
         snapshot = self.ask(exported)[0][0]
         if snapshot is None:
@@ -141,6 +147,8 @@ class Source:
         return other
 
     def close(self) -> None:
+        if self._sibling is not None:
+            self._sibling.close()
         self.connection.close()
 
     def ask(self, query: str) -> list[tuple[object, ...]]:
