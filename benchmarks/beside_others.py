@@ -6,9 +6,8 @@ One run prints every pair. Limits: samples and verdicts are recorded at 0.6 or m
 the same bytes into tables like the store's, as many rows a transaction. Beside it stands the rate of a COPY into tables
 without keys, which cannot keep rows from being stored twice, and what share of that the COPY into tables with keys
 reaches itself: no recording can reach more. They take turns, transaction by transaction: the disk is at times half as
-fast as a second before. What pandas and the HumanEval
-loader and estimator take for one coverage curve over the same verdicts is printed beside ours; there is no limit, only
-the comparison.
+fast as a second before. What pandas and the HumanEval loader and estimator take for one coverage curve over the same
+verdicts is printed beside ours; there is no limit, only the comparison.
 """
 
 from __future__ import annotations

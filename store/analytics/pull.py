@@ -58,8 +58,13 @@ class Work:
 
 def pull_fact(work: Work, fact: Fact, columns: list[str]) -> int:
     """Pull a fact's rows of the wanted batches into segments; how many there were."""
-    if fact.judged is None:
-        return _pull_by_key(work, fact, columns)
+    pull = _pull_by_key if fact.judged is None else _pull_by_batch
+    written = pull(work, fact, columns)
+    work.new.extend(written)
+    return sum(segment.rows for segment in written)
+
+
+def _pull_by_batch(work: Work, fact: Fact, columns: list[str]) -> list[Segment]:
     work.connection.execute(
         "CREATE OR REPLACE TEMP TABLE batches_of_fact AS "  # noqa: S608
         f"SELECT batch_id, wanted, grown, row_count FROM batches_of_store WHERE judged = {fact.judged}"
@@ -70,16 +75,16 @@ def pull_fact(work: Work, fact: Fact, columns: list[str]) -> int:
     assert wanted is not None
     count, rows, lowest, highest = wanted
     if not count:
-        return 0
+        return []
     if _share_wanted(work, rows) < SCAN_FROM_SHARE or not work.source.readable_table(fact.name):
-        return _noted(work, _fetch(work, fact, columns, rows))
+        return _fetch(work, fact, columns, rows)
     if rows >= LARGE:
         work.source.use_all_cores()
     if work.old is None:  # every row that can be seen is wanted: Postgres need not look at its batch
-        return _noted(work, _write(work, fact, work.source.scan(fact.name, columns, None)))
+        return _write(work, fact, work.source.scan(fact.name, columns, None))
     query = work.source.scan(fact.name, columns, (lowest, highest))
     query = f"FROM ({query}) AS found SEMI JOIN (FROM batches_of_fact WHERE wanted) USING (batch_id)"
-    return _noted(work, _write(work, fact, query + _less_known(work, fact)))
+    return _write(work, fact, query + _less_known(work, fact))
 
 
 def _fetch(work: Work, fact: Fact, columns: list[str], rows: int) -> list[Segment]:
@@ -130,13 +135,7 @@ def _write(work: Work, fact: Fact, query: str) -> list[Segment]:
     return write_partitioned(work.connection, query, fact, work.mirror, work.name)
 
 
-def _noted(work: Work, written: list[Segment]) -> int:
-    """How many rows are in segments just written, which the next catalogue is to read."""
-    work.new.extend(written)
-    return sum(segment.rows for segment in written)
-
-
-def _pull_by_key(work: Work, fact: Fact, columns: list[str]) -> int:
+def _pull_by_key(work: Work, fact: Fact, columns: list[str]) -> list[Segment]:
     """Rows that name no batch are few: the keys there are, less those mirrored, are the rows to fetch."""
     key = ", ".join(fact.key)
     known = "" if work.old is None else f" ANTI JOIN old.analytics.{fact.name} USING ({key})"
@@ -145,10 +144,10 @@ def _pull_by_key(work: Work, fact: Fact, columns: list[str]) -> int:
         f"SELECT DISTINCT run_id FROM (FROM postgres_query('pg', {quoted(asked)})){known}"  # noqa: S608
     ).fetchall()
     if not runs:
-        return 0
+        return []
     listed = ", ".join(str(run_id) for (run_id,) in runs)
     rows = work.source.rows_of_runs(fact.name, columns, listed)
-    return _noted(work, _write(work, fact, f"FROM ({rows}) AS found{known}"))
+    return _write(work, fact, f"FROM ({rows}) AS found{known}")
 
 
 def _less_known(work: Work, fact: Fact) -> str:

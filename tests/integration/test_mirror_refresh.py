@@ -449,8 +449,6 @@ _REFRESH = """
 import sys
 from pathlib import Path
 from store.analytics.refresh import refresh
-from store.analytics.segments import Segment, write_partitioned
-from store.analytics.source import Source
 refresh(sys.argv[1], Path(sys.argv[2]))
 """
 
@@ -490,10 +488,7 @@ _KILLED = """
 import os, signal, sys, time
 from pathlib import Path
 from store.analytics.compact import compact
-from store.analytics.contract import Fact
 from store.analytics.refresh import refresh
-from store.analytics.segments import Segment, write_partitioned
-from store.analytics.source import Source
 url, mirror = sys.argv[1], Path(sys.argv[2])
 print("ready", flush=True)
 for line in sys.stdin:
