@@ -13,8 +13,9 @@ from store.batches import mark_done
 from store.connection import driver
 from store.fingerprint import text_hash
 from store.importers.records import ImportedSample, ImportedVerdict
+from store.row_writing import copy_rows, storable_completion
 from store.runs import RunExists
-from store.samples import SampleRow, copy_rows, storable_completion, write_samples
+from store.samples import SampleRow, write_samples
 from store.tables import batches
 from store.verdicts import VerdictRow, write_verdicts
 

@@ -23,8 +23,8 @@ from store.importers import FORMATS, detect
 from store.importers.records import About
 from store.importers.sources import content_hash, stem
 from store.model_registry import ensure_model
+from store.row_writing import storable_completion
 from store.runs import NewRun, Run, RunExists, create_run, find_run, set_reference
-from store.samples import storable_completion
 from store.tables import imports, models, prompts, runs
 from store.verifier_registry import ensure_verifier
 

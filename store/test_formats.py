@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from store.benchmark_formats import BadFile
 from store.importers.sources import json_lines
-from store.samples import storable_completion
+from store.row_writing import storable_completion
 
 _KEYS = ("task_id", "id", "key", "problem")
 _NEXT_ASSERT = re.compile(r"^[ \t]*assert\b", re.MULTILINE)

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from store.samples import copy_rows
+from store.row_writing import copy_rows
 
 #: The columns that every row beside a verdict begins with.
 KEY = ("run_id", "problem_id", "sample_index", "verifier_id", "attempt", "batch_id")

@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from store.batches import Batch
 from store.connection import driver
-from store.samples import Rows, by_key, copy_rows, storable_completion, write_new
+from store.row_writing import Rows, by_key, copy_rows, staging, storable_completion, write_new
 from store.verdict_sides import CostRow, storable_score, write_sides
 
 
@@ -94,9 +94,7 @@ _TYPES = ["int4", "int4", "int4", "int4", "int2", "int8", "text", "text", "text"
 _TYPES += ["bool"]
 _KEY_OF = attrgetter(*_NAMES[:5])
 _OUTPUT_OF = attrgetter(*_NAMES[:6])
-_STAGING = "CREATE TEMPORARY TABLE IF NOT EXISTS staged_verdicts ({}) ON COMMIT DELETE ROWS".format(
-    ", ".join(f"{name} {kind}" for name, kind in zip([*_NAMES, "detail"], [*_TYPES, "text"], strict=True))
-)
+_STAGING = staging("staged_verdicts", dict(zip([*_NAMES, "detail"], [*_TYPES, "text"], strict=True)))
 #: Longest answer kept, in characters: an answer is voted on, and a page of text is none.
 MAX_ANSWER = 500
 

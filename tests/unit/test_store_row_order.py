@@ -7,7 +7,7 @@ from operator import attrgetter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.samples import by_key
+from store.row_writing import by_key
 from store.verdicts import VerdictRow
 
 KEY = attrgetter("run_id", "problem_id", "sample_index", "verifier_id", "attempt")

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from store.model_registry import ModelUnknown, parse_model
 from store.prompting import rendered
+from store.row_writing import storable_completion
 from store.runs import BadRun, Sampling, check_template, sampling_values
-from store.samples import storable_completion
 from store.settings import StoreSettings
 
 
